@@ -1,0 +1,151 @@
+"""What does a person or program read when something they asked for is refused?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+PROBLEM_TYPE = "application/problem+json"
+
+
+class DomainError(Exception):
+    """An expected refusal. `message` is fit for an operator; `slug` is stable for programs."""
+
+    slug = "refused"
+    status = 422
+    title = "Refused"
+
+    def __init__(self, message: str, *, field: str = "", **extra: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.extra = extra
+
+
+class NotFound(DomainError):
+    slug = "not-found"
+    status = 404
+    title = "Not found"
+
+
+class OrganizationNotReady(DomainError):
+    """The organization is suspended or still being made."""
+
+    title = "Organization is not available"
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"This organization is {status}.")
+        suspended = status == "suspended"
+        self.slug = "organization-suspended" if suspended else "organization-not-ready"
+        self.status = 403 if suspended else 503
+
+
+def problem(
+    *, slug: str, status: int, title: str, detail: str = "", **extra: object
+) -> dict[str, object]:
+    """Return an RFC 9457 body; `type` is relative and never changes for one slug."""
+    body: dict[str, object] = {
+        "type": f"/problems/{slug}",
+        "title": title,
+        "status": status,
+        "detail": detail or title,
+    }
+    return body | extra
+
+
+def problem_of(error: DomainError) -> dict[str, object]:
+    extra = dict(error.extra)
+    if error.field:
+        extra["errors"] = [{"field": error.field, "message": error.message}]
+    return problem(
+        slug=error.slug, status=error.status, title=error.title, detail=error.message, **extra
+    )
+
+
+def problem_response(
+    *, slug: str, status: int, title: str, detail: str = "", **extra: object
+) -> JsonResponse:
+    body = problem(slug=slug, status=status, title=title, detail=detail, **extra)
+    return JsonResponse(body, status=status, content_type=PROBLEM_TYPE)
+
+
+def api_exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """Answer every error of the management API as problem+json; unknown ones stay a bug."""
+    if isinstance(error, OperationalError | InterfaceError):
+        body = problem(
+            slug="unavailable",
+            status=503,
+            title="Storage is not reachable",
+            detail="Nothing was changed. Try again in a few seconds.",
+        )
+        return Response(body, status=503, headers={"Retry-After": "5"}, content_type=PROBLEM_TYPE)
+    if isinstance(error, DomainError):
+        set_rollback()
+        return Response(problem_of(error), status=error.status, content_type=PROBLEM_TYPE)
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    if isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if not isinstance(error, exceptions.APIException):
+        return None
+    set_rollback()
+    return _api_problem(error)
+
+
+def _api_problem(error: exceptions.APIException) -> Response:
+    status = error.status_code
+    title = HTTPStatus(status).phrase
+    slug = title.lower().replace(" ", "-")
+    extra: dict[str, object] = {}
+    detail = title
+    if isinstance(error, exceptions.ValidationError):
+        slug, title, detail = "invalid-body", "Invalid input", "Some fields were refused."
+        extra["errors"] = list(_field_errors(error.detail))
+    elif isinstance(error.detail, str):
+        detail = str(error.detail)
+    headers = {}
+    if getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]  # set by DRF
+    if getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(error.wait))  # type: ignore[attr-defined]  # Throttled
+    body = problem(slug=slug, status=status, title=title, detail=detail, **extra)
+    return Response(body, status=status, headers=headers, content_type=PROBLEM_TYPE)
+
+
+def _field_errors(detail: Any, path: str = "") -> Sequence[dict[str, str]]:
+    if isinstance(detail, Mapping):
+        parts = [_field_errors(value, f"{path}.{key}".lstrip(".")) for key, value in detail.items()]
+        return [row for part in parts for row in part]
+    if isinstance(detail, list | tuple):
+        parts = [_field_errors(value, path) for value in detail]
+        return [row for part in parts for row in part]
+    return [{"field": path, "message": str(detail)}]
+
+
+class DomainErrorMiddleware:
+    """Turn an expected refusal that a page did not handle into a clear page."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if isinstance(error, OperationalError | InterfaceError):
+            answer = render(request, "errors/503.html", status=503)
+            answer["Retry-After"] = "5"
+            return answer
+        if isinstance(error, DomainError):
+            return render(request, "errors/refused.html", {"error": error}, status=error.status)
+        return None

@@ -1,0 +1,47 @@
+"""Background work of the kit: tasks carry their organization explicitly."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from celery import Task, shared_task
+from django.apps import apps
+from django.conf import settings
+
+from core import push
+from core.tenancy import organization_context, public_context
+
+logger = logging.getLogger(__name__)
+
+
+class MissingOrganization(TypeError):
+    """A task was sent without `schema_name`, so nobody knows whose rows it would touch."""
+
+
+class OrganizationTask(Task):  # type: ignore[type-arg]  # celery's Task is not generic at run time
+    """Runs inside the schema given as `schema_name=`; platform tasks set `platform = True`."""
+
+    platform = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.platform:
+            with public_context():
+                return self.run(*args, **kwargs)
+        schema_name = kwargs.get("schema_name")
+        if not schema_name:
+            raise MissingOrganization(f"{self.name} needs schema_name=")
+        with organization_context(schema_name):
+            return self.run(*args, **kwargs)
+
+
+@shared_task(name="core.sweep_outbox", platform=True, expires=5)
+def sweep_outbox() -> int:
+    """Relay what the processes that wrote it could not."""
+    organizations = apps.get_model(settings.TENANT_MODEL).objects.active()
+    sent = 0
+    for schema_name in organizations.values_list("schema_name", flat=True):
+        sent += push.sweep(schema_name)
+    if sent:
+        logger.info("core.outbox.swept rows=%d", sent)
+    return sent

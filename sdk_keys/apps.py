@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class SdkKeysConfig(AppConfig):
+    name = "sdk_keys"

@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class SettingsHierarchyConfig(AppConfig):
+    name = "settings_hierarchy"
