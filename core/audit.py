@@ -86,7 +86,7 @@ def record_refusal(request: HttpRequest | Request, permission: str) -> None:
     )
 
 
-def _create(  # noqa: PLR0913  one row has this many columns
+def _create(
     result: AuditEntry.Result,
     action: str,
     actor: Actor,

@@ -50,11 +50,10 @@ def current_template() -> SchemaTemplate:
 def make_schema(schema_name: str) -> None:
     """Create an organization's schema whole or not at all; existing schemas are refused."""
     template = current_template()
-    with transaction.atomic(), organization_context(schema_name):
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE SCHEMA {connection.ops.quote_name(schema_name)}")
-            for sql, parameters in template.statements:
-                cursor.execute(sql, parameters)
+    with transaction.atomic(), organization_context(schema_name), connection.cursor() as cursor:
+        cursor.execute(f"CREATE SCHEMA {connection.ops.quote_name(schema_name)}")
+        for sql, parameters in template.statements:
+            cursor.execute(sql, parameters)
 
 
 def drop_schema(schema_name: str) -> None:
