@@ -120,7 +120,7 @@ class OrganizationPermission(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         organization = getattr(request, "organization", None)
-        token = request.auth
+        token: Any = request.auth  # tenants.ApiToken; DRF's stubs know only its own Token
         if token is None:
             return False
         if organization is None or token.organization_id != organization.pk:

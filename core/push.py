@@ -74,6 +74,7 @@ def publish(frames: Sequence[Frame]) -> None:
     if not frames:
         return
     layer = get_channel_layer()
+    assert layer is not None, "CHANNEL_LAYERS is set"
     message = {"type": "fan.out", "frames": [asdict(frame) for frame in frames]}
     async_to_sync(layer.group_send)(GROUP, message)
 

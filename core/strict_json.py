@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -15,6 +16,8 @@ from core.errors import DomainError
 MAX_BYTES = 262_144
 MAX_DEPTH = 16
 MAX_DIGITS = 18
+# Whole strings, so that brackets inside them are not counted, or one bracket.
+BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 class InvalidJSON(DomainError):
@@ -58,23 +61,12 @@ def loads(raw: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
 
 def _check_depth(text: str) -> None:
     depth = 0
-    inside = escaped = False
-    for character in text:
-        if inside:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                inside = False
-        elif character == '"':
-            inside = True
-        elif character in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise InvalidJSON(f"The body nests deeper than {MAX_DEPTH} levels.")
-        elif character in "]}":
-            depth -= 1
+    for bracket in BRACKETS.findall(text):
+        if bracket[0] == '"':
+            continue
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise InvalidJSON(f"The body nests deeper than {MAX_DEPTH} levels.")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -19,15 +19,18 @@ class MissingOrganization(TypeError):
     """A task was sent without `schema_name`, so nobody knows whose rows it would touch."""
 
 
-class OrganizationTask(Task):  # type: ignore[type-arg]  # celery's Task is not generic at run time
-    """Runs inside the schema given as `schema_name=`; platform tasks set `platform = True`."""
-
-    platform = False
+class PlatformTask(Task):  # type: ignore[type-arg]  # celery's Task is not generic at run time
+    """Runs in the public schema; its work enters organizations one by one."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.platform:
-            with public_context():
-                return self.run(*args, **kwargs)
+        with public_context():
+            return self.run(*args, **kwargs)
+
+
+class OrganizationTask(Task):  # type: ignore[type-arg]  # celery's Task is not generic at run time
+    """Runs inside the schema given as `schema_name=`: the project's default."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         schema_name = kwargs.get("schema_name")
         if not schema_name:
             raise MissingOrganization(f"{self.name} needs schema_name=")
@@ -35,7 +38,7 @@ class OrganizationTask(Task):  # type: ignore[type-arg]  # celery's Task is not 
             return self.run(*args, **kwargs)
 
 
-@shared_task(name="core.sweep_outbox", platform=True, expires=5)
+@shared_task(name="core.sweep_outbox", base=PlatformTask, expires=5)
 def sweep_outbox() -> int:
     """Relay what the processes that wrote it could not."""
     organizations = apps.get_model(settings.TENANT_MODEL).objects.active()

@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.db import connection
+from django.db import connection as django_connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -26,6 +26,7 @@ PUBLIC = "public"
 API_PREFIX = "/api/"
 P = ParamSpec("P")
 R = TypeVar("R")
+connection: Any = django_connection  # django-tenants adds methods that Django's stubs do not know
 
 
 class OrganizationRequest(HttpRequest):
@@ -126,12 +127,13 @@ class OrganizationMiddleware:
             return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
         return self._enter_page(request, slug)
 
-    def _enter_api(self, request: Any, slug: str) -> None:
+    def _enter_api(self, request: Any, slug: str) -> HttpResponseBase | None:
         # Who asks is not known yet. An unknown organization goes on to the view, which
         # authenticates first and then answers 404: slugs cannot be probed without a token.
         request.organization = find_organization(slug)
         if request.organization is not None and request.organization.is_ready:
             connection.set_tenant(request.organization)
+        return None
 
     def _enter_page(self, request: Any, slug: str) -> HttpResponseBase | None:
         memberships = request.user.memberships.select_related("organization")
