@@ -181,6 +181,10 @@ CELERY = {
     "beat_schedule_filename": str(VAR / "beat-schedule"),
     "beat_schedule": {
         "sweep-outbox": {"task": "core.sweep_outbox", "schedule": schedule(timedelta(seconds=5))},
+        "forget-idempotent-answers": {
+            "task": "core.forget_idempotent_answers",
+            "schedule": schedule(timedelta(hours=1)),
+        },
     },
 }
 

@@ -8,8 +8,9 @@ from typing import Any
 from celery import Task, shared_task
 from django.apps import apps
 from django.conf import settings
+from django.utils import timezone
 
-from core import push
+from core import idempotency, push
 from core.tenancy import organization_context, public_context
 
 logger = logging.getLogger(__name__)
@@ -48,3 +49,14 @@ def sweep_outbox() -> int:
     if sent:
         logger.info("core.outbox.swept rows=%d", sent)
     return sent
+
+
+@shared_task(name="core.forget_idempotent_answers", base=PlatformTask, expires=600)
+def forget_idempotent_answers() -> int:
+    """Delete stored answers older than a day in every organization."""
+    organizations = apps.get_model(settings.TENANT_MODEL).objects.active()
+    deleted = 0
+    for schema_name in organizations.values_list("schema_name", flat=True):
+        with organization_context(schema_name):
+            deleted += idempotency.forget_old_answers(at=timezone.now())
+    return deleted
