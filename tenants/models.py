@@ -60,6 +60,10 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
     def active(self) -> Self:
         return self.filter(status=Organization.Status.ACTIVE)
 
+    def with_schema(self) -> Self:
+        """Those whose schema exists: active and suspended ones."""
+        return self.filter(status__in=[Organization.Status.ACTIVE, Organization.Status.SUSPENDED])
+
 
 class Organization(TenantMixin):  # type: ignore[misc]  # django-tenants has no types
     """One customer. Its rows live in a schema of their own, made from a template."""
@@ -78,7 +82,11 @@ class Organization(TenantMixin):  # type: ignore[misc]  # django-tenants has no 
     progress_pct = models.PositiveSmallIntegerField(default=0)
     progress_note = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now())
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     suspended_at = models.DateTimeField(null=True)
+    schema_digest = models.CharField(
+        max_length=64, blank=True, help_text="The migrations its schema has, see provisioning.py"
+    )
 
     objects = OrganizationQuerySet.as_manager()
 
