@@ -1,0 +1,561 @@
+"""How does one application stay on the newest signed configuration? (docs/sdk-protocol.md section 7)"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urljoin
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.typing import Origin, Subprotocol
+
+from .cache import Cache
+from .configuration import JsonObject, JsonValue, Refused, Snapshot, advanced, parse_object
+from .events import EventQueue
+from .transport import JWKS_MAX_AGE_S, Answer, Http, KeyRing, Retry, retry_after_s
+
+logger = logging.getLogger("gantry_sdk")
+
+SDK = {"name": "gantry-python", "version": "0.1.0"}
+PROTOCOL = Subprotocol("gantry.v1")
+MAX_FRAME_BYTES = 2**20
+HELLO_TIMEOUT_S = 10.0
+BACKOFF_BASE_S = 1
+BACKOFF_CAP_S = 30
+SLOW_S = (240, 360)
+SESSION_S = 3600
+SILENT_HEARTBEATS = 2.5
+SOUND_AFTER_S = 10
+FLUSH_AT_EVENTS = 100
+TOKEN_ENDS = frozenset({4401, 4403, 4404})
+
+
+class Shared:
+    """What many clients of one process share: HTTP threads and the key set of each server."""
+
+    def __init__(self, threads: int = 8) -> None:
+        self.http = Http(threads)
+        self.keys: dict[str, KeyRing] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Everything an ordinary application leaves alone."""
+
+    local: Mapping[str, JsonValue] = field(
+        default_factory=dict
+    )  # values the application insists on
+    device: Mapping[str, str] = field(default_factory=dict)
+    viewer_token: str | None = None
+    origin: str | None = None
+    automatic_events: bool = True
+    flush_s: float = 5
+    pinned_jwks: Mapping[str, JsonValue] | None = None
+    shared: Shared | None = None
+    time_scale: float = 1  # multiplies every wait; below 1 in tests
+    random: Callable[[], float] = random.random
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One step from a configuration to the next."""
+
+    version: int
+    published_at: str
+    values: Mapping[str, JsonValue]
+    removed: tuple[str, ...]
+
+
+class GantryClient:
+    """One application on one stream: `async with GantryClient(url, key, stream="…") as gantry`."""
+
+    def __init__(
+        self,
+        base_url: str,
+        sdk_key: str,
+        *,
+        stream: str,
+        cache: Path | None = None,
+        defaults: Mapping[str, JsonValue] | None = None,
+        options: Options | None = None,
+    ) -> None:
+        self.status = "stopped"
+        self.stale = False
+        self.counters: Counter[str] = Counter()
+        self.snapshot: Snapshot | None = None
+        self._base_url = base_url.rstrip("/") + "/"
+        self._sdk_key = sdk_key
+        self._stream = stream
+        self._defaults = defaults or {}
+        self._options = options or Options()
+        self._shared = self._options.shared or Shared(2)
+        names = {
+            "base_url": self._base_url,
+            "key_id": sdk_key.split("_")[2] if sdk_key.count("_") > 2 else "",
+        }
+        self._cache = Cache(cache, **names, stream=stream)
+        self._events = EventQueue()
+        self._listeners: list[Callable[[Change], None]] = []
+        self._error_hooks: list[Callable[[str, str], None]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._socket: ClientConnection | None = None
+        self._live_since: float | None = None
+        self._bye: JsonObject = {}
+        self._spread_s = float(BACKOFF_BASE_S)
+        self._wanted = 0
+        self._etag = self._events_refused_with = ""
+        self._started = False
+        self._urls: dict[str, str] = {}
+        self._forget_session()
+
+    # --- what an application uses
+
+    @property
+    def version(self) -> int:
+        return self.snapshot.version if self.snapshot else 0
+
+    def get(self, key: str, default: JsonValue = None) -> JsonValue:
+        """Return the value in force: the application's own, the server's, the default."""
+        held: Mapping[str, JsonValue] = self.snapshot.settings if self.snapshot else {}
+        for values in (self._options.local, held, self._defaults):
+            if key in values:
+                return values[key]
+        return default
+
+    def on_change(self, listener: Callable[[Change], None]) -> None:
+        self._listeners.append(listener)
+
+    def on_error(self, hook: Callable[[str, str], None]) -> None:
+        self._error_hooks.append(hook)
+
+    def track(self, kind: str, properties: Mapping[str, str | float | bool] | None = None) -> None:
+        """Queue one engagement event; it leaves with the next batch."""
+        if self.get("analytics.enabled", True) is not False:
+            self._events.add(kind, properties)
+            if len(self._events) >= FLUSH_AT_EVENTS:
+                self._flush_now.set()
+
+    def retry_now(self) -> None:
+        """End the present wait, for example when the application comes to the foreground."""
+        self._poke.set()
+
+    async def start(self) -> None:
+        """Load the cache and begin in the background; never waits for the network."""
+        self._poke, self._gap, self._flush_now = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._keys = self._key_ring()
+        self.snapshot = self._cache.load(self._keys)
+        self.status = "connecting"
+        self._tasks = [
+            asyncio.create_task(job())
+            for job in (self._stay_connected, self._fill_gaps, self._send)
+        ]
+        for task in self._tasks:
+            task.add_done_callback(self._watch)
+
+    async def stop(self) -> None:
+        """Send what is queued once more, close the socket and end every task."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(Retry, TimeoutError):
+            async with asyncio.timeout(2):
+                await self._send_batch()
+        self.status = "stopped"
+        if self._options.shared is None:
+            self._shared.http.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    # --- session and socket
+
+    async def _stay_connected(self) -> None:
+        failures = silent_sockets = 0
+        while True:
+            self._live_since = None
+            try:
+                await self._connect_once(fetch_first=silent_sockets >= 2)
+                failures = silent_sockets = 0
+            except Retry as retry:
+                if retry.drop_token:
+                    self._forget_session()
+                silent_sockets = silent_sockets + 1 if self._token and not self._live_since else 0
+                if self._live_since and self._age_s(self._live_since) >= SOUND_AFTER_S:
+                    failures = 0
+                self.status = "refused" if retry.slow else "connecting"
+                self._report("waiting", str(retry))
+                await self._pause(self._poke, self._wait_s(retry, failures))
+                failures += 1
+
+    async def _connect_once(self, *, fetch_first: bool) -> None:
+        if not self._token:
+            await self._open_session()
+        elif fetch_first:
+            await self._fetch()
+        await self._listen()
+
+    async def _open_session(self) -> None:
+        device = {**self._options.device, "id": self._cache.device_id}
+        body: JsonObject = {"stream": self._stream, "sdk": dict(SDK), "device": dict(device)}
+        if self._options.viewer_token:
+            body["viewer_token"] = self._options.viewer_token
+        headers = {"X-SDK-Key": self._sdk_key, "Content-Type": "application/json"}
+        answer = await self._call("POST", "sessions", headers, json.dumps(body).encode())
+        if answer.status != 201:
+            raise answer.retry(session=True)
+        await self._keys.refresh(self._shared.http, older_than_s=JWKS_MAX_AGE_S)
+        try:
+            session = parse_object(answer.body)
+        except Refused as refused:
+            raise Retry("the session answer is not JSON") from refused
+        await self._accept_whole(str(session.get("jws", "")))
+        self._adopt(session)
+
+    def _adopt(self, session: JsonObject) -> None:
+        urls, seconds = session.get("urls"), session.get("expires_in_s")
+        self._token = str(session.get("token", ""))
+        self._urls = {name: str(at) for name, at in urls.items()} if isinstance(urls, dict) else {}
+        lifetime_s = seconds if isinstance(seconds, int | float) and seconds > 0 else SESSION_S
+        share = 0.8 + 0.15 * self._options.random()
+        self._renew_at = time.monotonic() + lifetime_s * share * self._options.time_scale
+        if self._options.automatic_events and not self._started:
+            self.track("session_start", {"sdk": SDK["name"], "sdk_version": SDK["version"]})
+        self._started = True
+
+    async def _listen(self) -> None:
+        """Hold one socket until it ends (Retry) or the session has been renewed (return)."""
+        try:
+            async with connect(
+                re.sub("^http", "ws", self._url("live")),
+                subprotocols=[PROTOCOL, Subprotocol(f"bearer.{self._token}")],
+                origin=Origin(self._options.origin) if self._options.origin else None,
+                compression=None,
+                max_size=MAX_FRAME_BYTES,
+                ping_interval=None,
+                close_timeout=2,
+                proxy=None,
+            ) as socket:
+                await self._converse(socket)
+        except InvalidStatus as refusal:
+            status, headers = refusal.response.status_code, refusal.response.headers
+            floor_s = retry_after_s(headers.get("Retry-After"))
+            ended = status in (401, 403, 404)
+            raise Retry(f"socket: {status}", floor_s=floor_s, drop_token=ended) from refusal
+        except ConnectionClosed as closed:
+            raise self._after_close(closed) from closed
+        except (OSError, WebSocketException) as error:
+            raise Retry(f"socket: {error!r}") from error
+        finally:
+            self._socket = None
+
+    async def _converse(self, socket: ClientConnection) -> None:
+        if socket.subprotocol != PROTOCOL:
+            raise Retry("socket: another protocol was selected")
+        self._bye, self._silence_s = {}, HELLO_TIMEOUT_S
+        await socket.send(json.dumps({"type": "hello", "version": self.version, "sdk": SDK}))
+        self._socket = socket
+        while True:
+            silent_at = time.monotonic() + self._silence_s * self._options.time_scale
+            try:
+                async with asyncio.timeout(min(silent_at, self._renew_at) - time.monotonic()):
+                    text = await socket.recv()
+            except TimeoutError:
+                if time.monotonic() >= silent_at:
+                    await socket.close(4000)
+                    raise Retry("socket: silent") from None
+                if await self._renewed():
+                    return
+                continue
+            await self._receive(socket, text)
+
+    async def _renewed(self) -> bool:
+        try:
+            await self._open_session()
+        except Retry as retry:
+            self._report("waiting", f"renewal: {retry}")
+            self._renew_at = time.monotonic() + self._wait_s(retry, 5)
+            return False
+        return True
+
+    def _after_close(self, closed: ConnectionClosed) -> Retry:
+        code = closed.rcvd.code if closed.rcvd else 1006
+        wait_ms = self._bye.get("retry_after_ms", 0)
+        floor_s = wait_ms / 1000 if isinstance(wait_ms, int | float) and wait_ms > 0 else 0
+        why = f"socket closed: {code} {self._bye.get('code', '')}"
+        spread_s = 0 if self._bye or not self._live_since else self._spread_s
+        return Retry(why, floor_s=floor_s, drop_token=code in TOKEN_ENDS, spread_s=spread_s)
+
+    # --- frames
+
+    async def _receive(self, socket: ClientConnection, text: str | bytes) -> None:
+        received_at = time.perf_counter()
+        try:
+            frame = parse_object(text)
+            if not isinstance(frame.get("type"), str):
+                raise Refused("malformed", "a frame without a type")
+            if frame["type"] == "config":
+                await self._accept(str(frame.get("jws", "")), received_at, frame)
+            elif frame["type"] == "ping":
+                await socket.send('{"type":"pong"}')
+            self._note(frame)
+        except Refused as refused:
+            if self._refuse(refused):
+                self._gap.set()
+
+    def _note(self, frame: JsonObject) -> None:
+        if frame["type"] == "hello":
+            self._greet(frame)
+        elif frame["type"] in ("current", "ping"):
+            self._compare(frame)
+        elif frame["type"] == "bye":
+            self._bye, self._silence_s = frame, 1.0
+
+    def _greet(self, frame: JsonObject) -> None:
+        heartbeat_s, spread_ms = frame.get("heartbeat_s"), frame.get("reconnect_spread_ms")
+        if not isinstance(heartbeat_s, int | float) or heartbeat_s <= 0:
+            raise Refused("malformed", "hello without heartbeat_s")
+        self._silence_s = SILENT_HEARTBEATS * heartbeat_s
+        self._spread_s = spread_ms / 1000 if isinstance(spread_ms, int | float) else BACKOFF_BASE_S
+        self._live_since = time.monotonic()
+        self.status = "live"
+
+    def _compare(self, frame: JsonObject) -> None:
+        version = frame.get("version")
+        if not isinstance(version, int):
+            raise Refused("malformed", "a frame without a version")
+        self._wanted = version
+        if version > self.version:
+            self._gap.set()
+
+    async def _accept(self, jws: str, received_at: float, frame: JsonObject | None = None) -> None:
+        """Verify one JWS and put it in force, or raise Refused."""
+        payload = await self._keys.verify(self._shared.http, jws)
+        if frame and any(frame.get(name) != payload.get(name) for name in ("base", "version")):
+            raise Refused("malformed", "the frame and its signed content differ")
+        before, after = self.snapshot, advanced(self.snapshot, payload, stream=self._stream)
+        self.snapshot = after
+        self._etag = ""
+        if before is None or after.version > before.version:
+            self._tell(before, after)
+        self._cache.extend(jws, whole=not payload.get("base"))
+        self._cache.save(self._keys)
+        sample_pct = self.get("sdk.applied_ack_sample_pct", 100)
+        if self._socket and self._options.random() * 100 < _number(sample_pct, 100):
+            await self._acknowledge(self._socket, received_at)
+
+    def _tell(self, before: Snapshot | None, after: Snapshot) -> None:
+        old: Mapping[str, JsonValue] = before.settings if before else {}
+        change = Change(
+            version=after.version,
+            published_at=after.published_at,
+            values={k: v for k, v in after.settings.items() if k not in old or old[k] != v},
+            removed=tuple(key for key in old if key not in after.settings),
+        )
+        for listener in self._listeners:
+            try:
+                listener(change)
+            except Exception as error:  # an application's fault must not end delivery
+                self._report("listener", repr(error))
+
+    async def _acknowledge(self, socket: ClientConnection, received_at: float) -> None:
+        held = self.snapshot.settings if self.snapshot else {}
+        ack = {
+            "type": "ack",
+            "version": self.version,
+            "applied_in_ms": round((time.perf_counter() - received_at) * 1000, 3),
+            "overridden": sorted(key for key in self._options.local if key in held)[:100],
+        }
+        with contextlib.suppress(ConnectionClosed):
+            await socket.send(json.dumps(ack))
+
+    def _refuse(self, refused: Refused) -> bool:
+        """Count a refusal; return whether the truth has to be fetched."""
+        if refused.reason == "older":
+            self.counters["older"] += 1
+            return False
+        self._report(refused.reason, str(refused))
+        return True
+
+    # --- fetching the truth
+
+    async def _fill_gaps(self) -> None:
+        while True:
+            await self._gap.wait()
+            failures = 0
+            floor_s = 0.0
+            while self._gap.is_set():
+                jitter_s = _number(self.get("sdk.refetch_jitter_ms"), 500) / 1000
+                window_s = min(
+                    BACKOFF_CAP_S, max(jitter_s, failures and BACKOFF_BASE_S) * 2**failures
+                )
+                await self._sleep(floor_s + window_s * self._options.random())
+                self._gap.clear()
+                used = self._token
+                try:
+                    if used:
+                        await self._fetch()
+                    again = bool(used) and self.version < self._wanted
+                except Retry as retry:
+                    floor_s, again = retry.floor_s, not retry.drop_token
+                    if retry.drop_token and used == self._token:
+                        await self._end_session()
+                failures = min(failures + 1, 10)
+                if again:
+                    self._gap.set()
+
+    async def _fetch(self) -> None:
+        """Get the whole snapshot and put it in force, or raise Retry."""
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/jose"}
+        if self._etag:
+            headers["If-None-Match"] = self._etag
+        answer = await self._call("GET", "config", headers)
+        if answer.status not in (200, 304):
+            raise answer.retry()
+        self.stale = answer.headers.get("config-stale") == "1"
+        if answer.status == 200:
+            await self._accept_whole(answer.body.decode("latin-1").strip())
+            self._etag = answer.headers.get("etag", "")
+
+    async def _accept_whole(self, jws: str) -> None:
+        try:
+            await self._accept(jws, time.perf_counter())
+        except Refused as refused:
+            if self._refuse(refused):
+                raise Retry(f"the configuration is refused: {refused}") from refused
+
+    def _forget_session(self) -> None:
+        self._token = ""
+        self._urls = {}
+
+    async def _end_session(self) -> None:
+        self._forget_session()
+        if self._socket:
+            await self._socket.close()
+
+    # --- events
+
+    async def _send(self) -> None:
+        failures = 0
+        beat_at = 0.0
+        while True:
+            await self._pause(self._flush_now, self._options.flush_s * self._options.time_scale)
+            if self._options.automatic_events and self._token and time.monotonic() >= beat_at:
+                every_s = _number(self.get("analytics.heartbeat_s"), 30)
+                if beat_at:
+                    self.track("heartbeat")
+                beat_at = time.monotonic() + every_s * self._options.time_scale
+            try:
+                while await self._send_batch():
+                    failures = 0
+            except Retry as retry:
+                self._report("waiting", f"events: {retry}")
+                await asyncio.sleep(self._wait_s(retry, failures))
+                failures += 1
+
+    async def _send_batch(self) -> bool:
+        """Send one batch; return whether more may be sent at once."""
+        token = self._token
+        batch = self._events.body() if token and token != self._events_refused_with else None
+        if batch is None:
+            return False
+        content, headers = batch
+        headers["Authorization"] = f"Bearer {token}"
+        answer = await self._call("POST", "events", headers, content)
+        if answer.status == 202:
+            self._events.settle()
+            self._report_rejected(answer)
+        elif answer.status == 413:
+            self._events.halve()
+        elif answer.status == 400:
+            self._events.drop()
+            self._report("events-refused", answer.body.decode(errors="replace")[:500])
+        elif answer.status in (403, 404):
+            self._events_refused_with = token
+        else:
+            if answer.status == 401 and token == self._token:
+                await self._end_session()
+            raise answer.retry()
+        return True
+
+    def _report_rejected(self, answer: Answer) -> None:
+        with contextlib.suppress(Refused):
+            rejected = parse_object(answer.body).get("rejected")
+            for one in rejected if isinstance(rejected, list) else []:
+                self._report("event-rejected", json.dumps(one))
+
+    # --- waiting, calling, telling
+
+    def _wait_s(self, retry: Retry, failures: int) -> float:
+        share = self._options.random()
+        if retry.slow:
+            wait_s = max(retry.floor_s, SLOW_S[0] + (SLOW_S[1] - SLOW_S[0]) * share)
+        else:
+            window_s = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2 ** min(failures, 10))
+            spread_s = retry.spread_s if failures == 0 else 0
+            wait_s = retry.floor_s + share * max(window_s, spread_s)
+        return wait_s * self._options.time_scale
+
+    async def _sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds * self._options.time_scale)
+
+    async def _pause(self, event: asyncio.Event, seconds: float) -> None:
+        event.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await event.wait()
+
+    def _age_s(self, since: float) -> float:
+        return (time.monotonic() - since) / self._options.time_scale
+
+    def _url(self, name: str) -> str:
+        return urljoin(self._base_url, self._urls.get(name, f"sdk/v1/{name}"))
+
+    async def _call(
+        self, method: str, name: str, headers: dict[str, str], body: bytes | None = None
+    ) -> Answer:
+        if self._options.origin:
+            headers["Origin"] = self._options.origin
+        return await self._shared.http.call(method, self._url(name), headers, body)
+
+    def _key_ring(self) -> KeyRing:
+        rings, options = self._shared.keys, self._options
+        if self._base_url not in rings:
+            url = urljoin(self._base_url, ".well-known/jwks.json")
+            rings[self._base_url] = KeyRing(
+                url, pinned=options.pinned_jwks, scale=options.time_scale
+            )
+        return rings[self._base_url]
+
+    def _report(self, reason: str, detail: str) -> None:
+        self.counters[reason] += 1
+        for hook in self._error_hooks:
+            with contextlib.suppress(Exception):
+                hook(reason, detail)
+
+    def _watch(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("gantry_sdk.client.task_ended", exc_info=error)
+            self._report("internal", repr(error))
+
+
+def _number(value: JsonValue, otherwise: float) -> float:
+    return value if isinstance(value, int | float) and value >= 0 else otherwise

@@ -1,0 +1,73 @@
+"""Which engagement events are still to be sent, and in which batch? (docs/sdk-protocol.md section 10)"""
+
+import gzip
+import json
+import uuid
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+MAX_BATCH_EVENTS = 1000
+MAX_BATCH_BYTES = 900_000
+MAX_WAITING = 10_000
+GZIP_FROM_BYTES = 1024
+
+
+class EventQueue:
+    """Events in order; the batch being sent stays the same, ids included, until it is settled."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[bytes] = deque()
+        self._batch: list[bytes] = []
+        self._most = MAX_BATCH_EVENTS
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._batch)
+
+    def add(self, kind: str, properties: Mapping[str, str | float | bool] | None) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        event = {"id": str(uuid.uuid4()), "type": kind, "at": now, "properties": properties or {}}
+        self._waiting.append(json.dumps(event).encode())
+        while len(self._waiting) > MAX_WAITING:
+            self._waiting.popleft()
+            self.dropped += 1
+
+    def body(self) -> tuple[bytes, dict[str, str]] | None:
+        """Return the body and headers of the batch to send now, or None when there is nothing."""
+        if not self._batch:
+            self._fill()
+        if not self._batch:
+            return None
+        raw = b"[" + b",".join(self._batch) + b"]"
+        headers = {"Content-Type": "application/json"}
+        if len(raw) < GZIP_FROM_BYTES:
+            return raw, headers
+        return gzip.compress(raw, 5), {**headers, "Content-Encoding": "gzip"}
+
+    def settle(self) -> None:
+        """Forget the batch: it was accepted."""
+        self._batch = []
+        self._most = MAX_BATCH_EVENTS
+
+    def drop(self) -> None:
+        """Forget the batch: the server will never take it."""
+        self.dropped += len(self._batch)
+        self.settle()
+
+    def halve(self) -> None:
+        """Put the batch back to send half of it; a single event is dropped."""
+        if len(self._batch) == 1:
+            self.drop()
+            return
+        self._waiting.extendleft(reversed(self._batch))
+        self._most = len(self._batch) // 2
+        self._batch = []
+
+    def _fill(self) -> None:
+        size = 0
+        while self._waiting and len(self._batch) < self._most:
+            size += len(self._waiting[0]) + 1
+            if self._batch and size > MAX_BATCH_BYTES:
+                return
+            self._batch.append(self._waiting.popleft())

@@ -1,0 +1,118 @@
+"""Both SDKs play every case of sdks/contract/cases.json against the scripted server."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.sdks.drivers import CLIENTS, NODE
+from tests.sdks.scripted_server import ScriptedServer, Signer, serving
+
+CONTRACT = Path(__file__).parents[2] / "sdks" / "contract" / "cases.json"
+DOCUMENT = json.loads(CONTRACT.read_text())
+CASES = {case["name"]: case for case in DOCUMENT["cases"]}
+SDK_KEY = "gk_publishable_a1b2c3d4e5f6_notarealsecretnotarealsecret"
+PATIENCE_S = 10
+SETTINGS = {"local", "defaults", "automatic_events", "time_scale", "random"}
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("sdk", CLIENTS)
+async def test_sdk_keeps_the_contract(sdk, name, tmp_path):
+    if sdk == "js" and NODE is None:
+        pytest.skip("node is not installed: the JavaScript SDK is NOT TESTED")
+    case = CASES[name]
+    signer, stage = Signer(), Stage()
+    async with serving(stage) as base_url:
+        for phase in case.get("phases", [case]):
+            if "tamper" in phase:
+                tamper(tmp_path, phase["tamper"], signer)
+            phase = {**DOCUMENT["defaults"], **phase}
+            stage.server = ScriptedServer(signer, phase, time_scale=phase["time_scale"])
+            await play(CLIENTS[sdk], phase, base_url, stage.server.seen, tmp_path)
+
+
+class Stage:
+    """Keeps one address while the phases of a case change what is behind it."""
+
+    server: ScriptedServer
+
+    async def __call__(self, scope, receive, send):
+        await self.server(scope, receive, send)
+
+
+async def play(client, phase, base_url, seen, cache):
+    settings = {name: phase[name] for name in phase.keys() & SETTINGS}
+    async with client(base_url, SDK_KEY, stream="final", cache=cache, settings=settings) as driver:
+        for event in phase.get("track", []):
+            for _ in range(event.get("times", 1)):
+                await driver.track(event["type"], event.get("properties"))
+        await wait_for(driver, seen, phase)
+        await asyncio.sleep(phase.get("settle_s", 0.15))
+        check(await driver.state(), seen, phase)
+
+
+async def wait_for(driver, seen, phase):
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        missing = differences(await driver.state(), seen, phase)
+        if not missing:
+            return
+        assert time.monotonic() < deadline, (
+            missing,
+            seen.requests,
+            seen.frames,
+            await driver.state(),
+        )
+        await asyncio.sleep(0.01)
+
+
+def check(state, seen, phase):
+    assert not seen.faults
+    assert not differences(state, seen, phase), "it did not stay so"
+    if "requests" in phase:
+        assert seen.requests == phase["requests"]
+    for wait in phase.get("waits", []):
+        first, second = (nth(seen, wait[end]) for end in ("from", "to"))
+        passed_s = (seen.moments[second] - seen.moments[first]) / phase["time_scale"]
+        assert wait.get("at_least_s", 0) <= passed_s <= wait.get("at_most_s", 1e9), wait
+
+
+def nth(seen, name):
+    """Return the index of a request such as `POST sessions #2`."""
+    request, _, number = name.partition(" #")
+    return [i for i, one in enumerate(seen.requests) if one == request][int(number or 1) - 1]
+
+
+def differences(state, seen, phase):
+    """Return what of the expected outcome is not there (yet)."""
+    wanted = phase["then"]
+    found = {
+        **{name: state[name] for name in ("version", "status", "stale", "settings")},
+        "acks": [frame["version"] for frame in seen.of("ack")],
+        "overridden": [frame["overridden"] for frame in seen.of("ack")][-1:],
+        "hellos": [frame["version"] for frame in seen.of("hello")],
+        "pongs": len(seen.of("pong")),
+        "counters": {k: state["counters"].get(k, 0) for k in wanted.get("counters", {})},
+        "event_batches": [len(batch) for batch in seen.event_batches()],
+        "distinct_events": len({event["id"] for batch in seen.event_batches() for event in batch}),
+        "request_count": {
+            name: seen.requests.count(name) for name in wanted.get("request_count", {})
+        },
+    }
+    return {k: (found[k], v) for k, v in wanted.items() if found[k] != v}
+
+
+def tamper(folder, how, signer):
+    (path,) = folder.glob("*.json")
+    document = json.loads(path.read_text())
+    if how == "not-json":
+        path.write_text(path.read_text()[:-20])
+        return
+    if how == "forged":
+        document["jws"] = signer.jws({"key": "a", "break": "other-payload"})
+    elif how == "other-stream":
+        document["jws"], document["deltas"] = signer.jws({"stream": "rival", "version": 9}), []
+    path.write_text(json.dumps(document))
