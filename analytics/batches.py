@@ -1,0 +1,194 @@
+"""Which events does a body hold, and which of them are refused for what reason?"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from analytics.events import TYPES, Event, Moment, Properties
+from core import strict_json
+from core.strict_json import InvalidJSON, TooLarge
+
+MAX_BODY_BYTES = 1_048_576
+MAX_EVENTS = 1_000
+MAX_EVENT_BYTES = 4_096
+MAX_AGE = timedelta(days=7)
+MAX_AHEAD = timedelta(minutes=5)
+NDJSON = "application/x-ndjson"
+
+Known = Callable[[set[UUID]], set[UUID]]
+
+_decode_array = msgspec.json.Decoder(list[Event]).decode
+_decode_lines = msgspec.json.Decoder(Event).decode_lines
+_decode_raw = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_encoder = msgspec.json.Encoder()
+_time_of = attrgetter("at")
+_malformed = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejection:
+    index: int
+    reason: str
+
+
+@dataclass(kw_only=True)
+class Batch:
+    """The events of one body, sorted into new, known and refused; `lines` is the new as NDJSON."""
+
+    events: list[Event] = field(default_factory=list)
+    lines: bytes = b""
+    duplicate: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+
+
+class _Refused(Exception):
+    """This event is refused; its argument is the reason."""
+
+
+def read_batch(
+    body: bytes, *, content_type: str, content_encoding: str, known: Known, at: datetime
+) -> Batch:
+    """Inflate, parse and check a body; raises InvalidJSON or TooLarge for the whole of it.
+
+    `known(ids)` returns those of the ids that were accepted before.
+    """
+    text = inflate(body, content_encoding)
+    ndjson = content_type.partition(";")[0].strip().lower() == NDJSON
+    clean = _read_clean(text, ndjson, at)
+    if clean is not None:
+        ids = {event.id for event in clean.events}
+        if len(ids) == len(clean.events) and not known(ids):
+            return clean
+    values = _parse(text, ndjson)
+    return _sort(values, known(_ids_of(values)), at)
+
+
+def inflate(body: bytes, content_encoding: str) -> bytes:
+    """Return the plain body; stops inflating at the limit, so a bomb costs one megabyte."""
+    encoding = content_encoding.strip().lower()
+    if encoding not in {"", "identity", "gzip"}:
+        raise InvalidJSON("Only gzip is understood as Content-Encoding.")
+    _check_size(body)
+    if encoding != "gzip":
+        return body
+    machine = zlib.decompressobj(wbits=31)
+    try:
+        text = machine.decompress(body, MAX_BODY_BYTES + 1)
+    except zlib.error as error:
+        raise InvalidJSON("The body is not gzip.") from error
+    _check_size(text)
+    if not machine.eof or machine.unused_data:
+        raise InvalidJSON("The gzip body is cut off or followed by something else.")
+    return text
+
+
+def _check_size(body: bytes) -> None:
+    if len(body) > MAX_BODY_BYTES:
+        raise TooLarge(f"A batch may have {MAX_BODY_BYTES} bytes, before and after inflation.")
+
+
+def _read_clean(text: bytes, ndjson: bool, at: datetime) -> Batch | None:
+    """Accept a batch without any blemish at once; None sends it the careful way.
+
+    Where nothing is escaped, every string stands between two quotation marks, so equally many
+    of them before and after mean that nothing was dropped: no key twice, no unknown field.
+    """
+    if b"\\" in text:
+        return None
+    try:
+        events: list[Event] = _decode_lines(text) if ndjson else _decode_array(text)
+    except _malformed:
+        return None
+    if not events or len(events) > MAX_EVENTS:
+        return None
+    lines = _encoder.encode_lines(events)
+    clean = (
+        lines.count(b'"') == text.count(b'"')
+        and {event.type for event in events} <= TYPES.keys()
+        and min(map(_time_of, events)) >= at - MAX_AGE
+        and max(map(_time_of, events)) <= at + MAX_AHEAD
+        and max(map(len, lines.split(b"\n"))) <= MAX_EVENT_BYTES
+    )
+    return Batch(events=events, lines=lines) if clean else None
+
+
+def _parse(text: bytes, ndjson: bool) -> list[Any]:
+    """Parse strictly; one broken event makes the whole body broken."""
+    try:
+        parts = text.splitlines() if ndjson else _decode_raw(text)
+    except _malformed as error:
+        raise InvalidJSON("The body is not a JSON array of events.") from error
+    texts = [bytes(part) for part in parts if not ndjson or part.strip()]
+    if len(texts) > MAX_EVENTS:
+        raise InvalidJSON(f"A batch may have {MAX_EVENTS} events; this one has {len(texts)}.")
+    return [strict_json.loads(part, max_bytes=MAX_BODY_BYTES) for part in texts]
+
+
+def _ids_of(values: list[Any]) -> set[UUID]:
+    found: set[UUID] = set()
+    for value in values:
+        try:
+            found.add(_field(value if isinstance(value, dict) else {}, "id", UUID))
+        except _Refused:
+            continue
+    return found
+
+
+def _sort(values: list[Any], known: set[UUID], at: datetime) -> Batch:
+    batch = Batch()
+    seen = set(known)
+    for index, value in enumerate(values):
+        try:
+            event = _event_of(value, at)
+        except _Refused as refusal:
+            batch.rejected.append(Rejection(index=index, reason=str(refusal)))
+            continue
+        if event.id in seen:
+            batch.duplicate += 1
+        else:
+            seen.add(event.id)
+            batch.events.append(event)
+    batch.lines = _encoder.encode_lines(batch.events)
+    return batch
+
+
+def _event_of(value: Any, at: datetime) -> Event:
+    if not isinstance(value, dict):
+        raise _Refused("not-an-object")
+    if len(_encoder.encode(value)) > MAX_EVENT_BYTES:
+        raise _Refused("too-large")
+    event = Event(id=_field(value, "id", UUID), type=_type_of(value), at=_moment_of(value, at))
+    if "properties" in value:
+        event.properties = _field(value, "properties", Properties)
+    return event
+
+
+def _type_of(value: dict[str, Any]) -> str:
+    name = value.get("type")
+    if not isinstance(name, str) or name not in TYPES:
+        raise _Refused("unknown-type")
+    return name
+
+
+def _moment_of(value: dict[str, Any], at: datetime) -> datetime:
+    moment: datetime = _field(value, "at", Moment)
+    if moment < at - MAX_AGE:
+        raise _Refused("too-old")
+    if moment > at + MAX_AHEAD:
+        raise _Refused("in-future")
+    return moment
+
+
+def _field(value: dict[str, Any], name: str, kind: Any) -> Any:
+    try:
+        return msgspec.convert(value.get(name), kind)
+    except msgspec.ValidationError:
+        raise _Refused(f"invalid-{name}") from None
