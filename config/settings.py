@@ -181,6 +181,10 @@ CELERY = {
     "beat_schedule_filename": str(VAR / "beat-schedule"),
     "beat_schedule": {
         "sweep-outbox": {"task": "core.sweep_outbox", "schedule": schedule(timedelta(seconds=5))},
+        "provision-waiting": {
+            "task": "tenants.provision_waiting",
+            "schedule": schedule(timedelta(seconds=15)),
+        },
         "forget-idempotent-answers": {
             "task": "core.forget_idempotent_answers",
             "schedule": schedule(timedelta(hours=1)),
@@ -232,6 +236,7 @@ EMAIL_BACKEND = environment.text(
 EMAIL_FILE_PATH = str(VAR / "mail")
 EMAIL_HOST = environment.text("GANTRY_EMAIL_HOST", "localhost")
 EMAIL_PORT = environment.number("GANTRY_EMAIL_PORT", default=25, low=1, high=65535)
+EMAIL_TIMEOUT = 5
 DEFAULT_FROM_EMAIL = environment.text("GANTRY_EMAIL_FROM", "Gantry <gantry@localhost>")
 
 LANGUAGE_CODE = "en-gb"
