@@ -6,4 +6,6 @@ from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.account.urls")),
+    path("api/v1/organizations/<slug:organization>/", include("streams.api_urls")),
+    path("api/v1/organizations/<slug:organization>/", include("sdk_keys.api_urls")),
 ]

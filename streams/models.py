@@ -9,9 +9,10 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 
+SLUG_LENGTH = 63
 valid_slug = RegexValidator(
-    r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z",
-    "Use 1 to 64 lower-case letters, digits and single hyphens inside.",
+    r"^(?=.{1,63}\Z)[a-z0-9]+(?:-[a-z0-9]+)*\Z",
+    "Use 1 to 63 lower-case letters, digits and single hyphens inside.",
 )
 
 
@@ -34,7 +35,7 @@ class Stream(models.Model):
         ARCHIVED = "archived", "Archived"
 
     title = models.CharField(max_length=160)
-    slug = models.CharField(max_length=64, unique=True, validators=[valid_slug])
+    slug = models.CharField(max_length=SLUG_LENGTH, unique=True, validators=[valid_slug])
     state = models.CharField(max_length=16, choices=State.choices, default=State.DRAFT)
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
@@ -75,7 +76,10 @@ class Stream(models.Model):
     @property
     def is_open(self) -> bool:
         """May SDKs open sessions on it?"""
-        return self.state in {self.State.SCHEDULED, self.State.LIVE, self.State.ENDED}
+        return self.state in OPEN_STATES
+
+
+OPEN_STATES = frozenset({Stream.State.SCHEDULED, Stream.State.LIVE, Stream.State.ENDED})
 
 
 class Transition(models.Model):
@@ -86,6 +90,7 @@ class Transition(models.Model):
     after = models.CharField(max_length=16)
     at = models.DateTimeField()
     actor_label = models.CharField(max_length=254)
+    comment = models.CharField(max_length=500, blank=True)
 
     class Meta:
         ordering = ["-id"]
@@ -118,7 +123,7 @@ class Client(models.Model):
     """One SDK application of the organization. Its slug never changes."""
 
     name = models.CharField(max_length=120)
-    slug = models.CharField(max_length=64, unique=True, validators=[valid_slug])
+    slug = models.CharField(max_length=SLUG_LENGTH, unique=True, validators=[valid_slug])
     platform = models.CharField(max_length=16, choices=Platform.choices)
     bundle_ids = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     origins = ArrayField(models.CharField(max_length=200), default=list, blank=True)
