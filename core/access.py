@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
+from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from core.tenancy import OrganizationRequest
 
 P = ParamSpec("P")
+SIGNED_IN = "signed in"
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 VIEW = frozenset(
@@ -104,6 +106,13 @@ def requires(
         return checked
 
     return decorate
+
+
+def signed_in(view: View) -> View:
+    """Let a page through for anybody who is signed in: it stands outside the organizations."""
+    checked = login_required(view)
+    checked.permission = SIGNED_IN  # type: ignore[attr-defined]  # read by the boundary table
+    return checked
 
 
 def public(view: View) -> View:

@@ -20,10 +20,13 @@ from django.views.decorators.cache import never_cache
 from core.access import permissions_of
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from tenants.models import Membership, Organization, User
 
 PUBLIC = "public"
 API_PREFIX = "/api/"
+SWITCHER_LENGTH = 8
 P = ParamSpec("P")
 R = TypeVar("R")
 connection: Any = django_connection  # django-tenants adds methods that Django's stubs do not know
@@ -164,5 +167,12 @@ def organization_context_processor(request: HttpRequest) -> dict[str, object]:
         "organization": getattr(request, "organization", None),
         "membership": membership,
         "may": permissions_of(membership.role) if membership else frozenset(),
+        "memberships": _switchable(membership) if membership else (),
         "demo": settings.DEMO,
     }
+
+
+def _switchable(membership: Membership) -> QuerySet[Membership]:
+    """The organizations in the switcher: read only by pages that show it."""
+    rows = membership.user.memberships.select_related("organization")
+    return rows.order_by("organization__name")[:SWITCHER_LENGTH]
