@@ -12,7 +12,7 @@ from typing import Any
 from core.errors import DomainError, NotFound
 from settings_hierarchy.values import JSONValue, RuleBroken, SettingType, ValueRules
 
-MAX_KEY_LENGTH = 100
+MAX_KEY_LENGTH = 64
 
 
 class Level(StrEnum):
