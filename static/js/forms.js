@@ -29,7 +29,7 @@ document.addEventListener("submit", (event) => {
   setTimeout(() => (button.disabled = false), 4000);
 });
 function firstError(scope) {
-  (scope.querySelector("[aria-invalid=true]") ?? scope.querySelector("[data-error-summary]"))?.focus();
+  (scope.querySelector("[aria-invalid=true]:not(.pattern *)") ?? scope.querySelector("[data-error-summary]:not(.pattern *)"))?.focus();
 }
 document.addEventListener("htmx:afterSettle", (event) => event.detail.xhr?.status === 422 && firstError(event.detail.elt));
 firstError(document);
