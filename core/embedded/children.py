@@ -28,7 +28,11 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Program:
-    """What to run: a name for people, the command and how to end it politely."""
+    """What to run: a name for people, the command and how to end it politely.
+
+    Programs of a higher stage lean on those of a lower one and are stopped before them. One that
+    `ends` by itself is not started again.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -36,6 +40,8 @@ class Program:
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     stop_signal: signal.Signals = signal.SIGTERM
     patience_s: float = 8.0
+    stage: int = 0
+    ends: bool = False
     account: str | None = None
 
 
@@ -44,28 +50,34 @@ class Child:
     program: Program
     process: subprocess.Popen[bytes]
     log: Path
+    log_offset: int
     started_at: float
 
 
 class Children:
-    """The running children of one var/ folder, in the order in which they were started."""
+    """The running children of one var/ folder, in the order in which they were started.
 
-    def __init__(self, var: Path) -> None:
+    All waiting is done with `pause`, which may raise to break off.
+    """
+
+    def __init__(self, var: Path, *, pause: Callable[[float], None] = time.sleep) -> None:
+        self.pause = pause
         self.log_folder = var / LOG_FOLDER
         self.log_folder.mkdir(mode=0o700, exist_ok=True)
         self._record = var / RECORD_NAME
         self._running: dict[str, Child] = {}
-        self._order: list[str] = []
 
     def start(self, program: Program) -> Child:
         """Start `program` with its output appended to var/log/<name>.log."""
         log = self.log_folder / f"{program.name}.log"
         child = Child(
-            program=program, process=_spawn(program, log), log=log, started_at=time.monotonic()
+            program=program,
+            log=log,
+            log_offset=log.stat().st_size if log.exists() else 0,
+            process=_spawn(program, log),
+            started_at=time.monotonic(),
         )
         self._running[program.name] = child
-        if program.name not in self._order:
-            self._order.append(program.name)
         self._write_record()
         return child
 
@@ -82,17 +94,26 @@ class Children:
         return dead
 
     def stop(self) -> None:
-        """Stop all in reverse order of their start, each politely and then by force."""
-        for name in reversed(self._order):
-            child = self._running.pop(name, None)
-            if child is not None:
-                _stop(child)
-        self._write_record()
+        """Stop stage by stage: all of a stage are asked in the order of their start, then awaited."""
+        for stage in sorted(
+            {child.program.stage for child in self._running.values()}, reverse=True
+        ):
+            asked = [child for child in self._running.values() if child.program.stage == stage]
+            for child in asked:
+                child.process.send_signal(child.program.stop_signal)
+            for child in asked:
+                self._await_end(child)
+                del self._running[child.program.name]
+            self._write_record()
 
     def kill(self) -> None:
         """End all at once, without asking."""
         for child in self._running.values():
             _kill_group(child.process.pid)
+        for child in self._running.values():
+            child.process.wait()
+        self._running.clear()
+        self._write_record()
 
     def stop_leftovers(self) -> list[str]:
         """Stop what a killed supervisor of this folder left running; the names of those."""
@@ -103,7 +124,16 @@ class Children:
         alive = [entry for entry in recorded if _identity(entry["pid"]) == entry["identity"]]
         for entry in reversed(alive):
             _stop_leftover(entry)
+        self._write_record()
         return [entry["name"] for entry in alive]
+
+    def _await_end(self, child: Child) -> None:
+        deadline = time.monotonic() + child.program.patience_s
+        while child.process.poll() is None:
+            if time.monotonic() > deadline:
+                _kill_group(child.process.pid)
+                child.process.wait()
+            self.pause(POLL_S)
 
     def _write_record(self) -> None:
         entries = [
@@ -174,16 +204,6 @@ def _die_with_parent(stop_signal: signal.Signals, parent: int) -> Callable[[], N
 
 def _group_of(account: str | None) -> int | None:
     return None if account is None else pwd.getpwnam(account).pw_gid
-
-
-def _stop(child: Child) -> None:
-    process = child.process
-    process.send_signal(child.program.stop_signal)
-    try:
-        process.wait(child.program.patience_s)
-    except subprocess.TimeoutExpired:
-        _kill_group(process.pid)
-        process.wait()
 
 
 def _stop_leftover(entry: dict[str, int | str]) -> None:

@@ -1,36 +1,36 @@
-"""Where do the running servers answer? Written to var/endpoints.json while they run."""
+"""Where does the running Gantry answer? Written to var/endpoints.json while it runs."""
 
 import dataclasses
 import json
 from pathlib import Path
-from typing import Self
 
 from core.embedded.files import write_private
 
 FILE_NAME = "endpoints.json"
+VARIABLES = {
+    "database_url": "DATABASE_URL",
+    "redis_url": "REDIS_URL",
+    "clickhouse_url": "CLICKHOUSE_URL",
+    "clickhouse_reader_url": "CLICKHOUSE_READER_URL",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Endpoints:
-    """URLs of the servers in use; None for one that was neither started nor given."""
+    """URLs of the servers in use (None: neither started nor given), and of Gantry itself."""
 
     database_url: str | None = None
     redis_url: str | None = None
     clickhouse_url: str | None = None
     clickhouse_reader_url: str | None = None
+    base_url: str | None = None
+    demo: bool = False
 
     def environment(self) -> dict[str, str]:
-        """The same URLs under the names of the environment variables."""
-        return {name.upper(): url for name, url in dataclasses.asdict(self).items() if url}
-
-    def replaced_by(self, environment: dict[str, str]) -> Self:
-        """The same endpoints, with every URL that `environment` names taken from there."""
-        given = {
-            field.name: environment[field.name.upper()]
-            for field in dataclasses.fields(self)
-            if environment.get(field.name.upper())
+        """The servers' URLs under the names of the environment variables."""
+        return {
+            variable: url for name, variable in VARIABLES.items() if (url := getattr(self, name))
         }
-        return dataclasses.replace(self, **given)
 
 
 def read(var: Path) -> Endpoints | None:
@@ -43,7 +43,8 @@ def read(var: Path) -> Endpoints | None:
 
 
 def write(var: Path, endpoints: Endpoints) -> None:
-    write_private(var / FILE_NAME, json.dumps(dataclasses.asdict(endpoints), indent=2) + "\n")
+    known = {name: value for name, value in dataclasses.asdict(endpoints).items() if value}
+    write_private(var / FILE_NAME, json.dumps(known, indent=2) + "\n")
 
 
 def remove(var: Path) -> None:

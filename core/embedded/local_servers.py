@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Protocol
 
 from core.embedded import credentials, endpoints, folder
-from core.embedded import postgres as postgres_server
 from core.embedded.children import Child, Children, Program, last_line, status_words
 from core.embedded.clickhouse import Clickhouse
 from core.embedded.endpoints import Endpoints
-from core.embedded.postgres import Postgres
+from core.embedded.postgres import Identity, Postgres, identity_for
 from core.embedded.problem import StartProblem
 from core.embedded.valkey import Valkey
 
@@ -75,34 +74,34 @@ def start_servers(
 ) -> Endpoints:
     """Start the chosen servers side by side and wait until each of them answers."""
     secrets = credentials.load_or_create(var)
-    urls: dict[str, str] = {}
-    started: list[Server] = []
-    if chosen.clickhouse:
-        clickhouse = Clickhouse(
-            var=var,
-            port=free_port(),
-            http_port=free_port(),
-            password=secrets["clickhouse"],
-            reader_password=secrets["clickhouse_reader"],
-        )
-        urls |= {"clickhouse_url": clickhouse.url, "clickhouse_reader_url": clickhouse.reader_url}
-        started.append(clickhouse)
-    if chosen.valkey:
-        valkey = Valkey(var=var, port=free_port(), password=secrets["valkey"], durable=durable)
-        urls["redis_url"] = valkey.url
-        started.append(valkey)
-    if chosen.postgres:
-        postgres = Postgres(
-            var=var,
-            port=free_port(),
-            password=secrets["postgres"],
-            durable=durable,
-            identity=postgres_server.identity_for(var),
-        )
-        urls["database_url"] = postgres.url
-        started.append(postgres)
-    _start_all(children, started)
-    return Endpoints(**urls)
+    clickhouse = Clickhouse(
+        var=var,
+        port=free_port(),
+        http_port=free_port(),
+        password=secrets["clickhouse"],
+        reader_password=secrets["clickhouse_reader"],
+    )
+    valkey = Valkey(var=var, port=free_port(), password=secrets["valkey"], durable=durable)
+    postgres = Postgres(
+        var=var,
+        port=free_port(),
+        password=secrets["postgres"],
+        durable=durable,
+        identity=identity_for(var) if chosen.postgres else Identity(),
+    )
+    # The slowest first: ClickHouse loads its engine while initdb still works.
+    wanted: list[tuple[bool, Server]] = [
+        (chosen.clickhouse, clickhouse),
+        (chosen.valkey, valkey),
+        (chosen.postgres, postgres),
+    ]
+    _start_all(children, [server for is_wanted, server in wanted if is_wanted])
+    return Endpoints(
+        database_url=postgres.url if chosen.postgres else None,
+        redis_url=valkey.url if chosen.valkey else None,
+        clickhouse_url=clickhouse.url if chosen.clickhouse else None,
+        clickhouse_reader_url=clickhouse.reader_url if chosen.clickhouse else None,
+    )
 
 
 def free_port() -> int:
@@ -119,10 +118,10 @@ def _start_all(children: Children, chosen: Sequence[Server]) -> None:
         server.prepare()
         running.append((server, children.start(server.program())))
     for server, child in running:
-        _await_answer(server, child)
+        _await_answer(children, server, child)
 
 
-def _await_answer(server: Server, child: Child) -> None:
+def _await_answer(children: Children, server: Server, child: Child) -> None:
     deadline = time.monotonic() + READY_TIMEOUT_S
     while not server.answers():
         status = child.process.poll()
@@ -136,4 +135,4 @@ def _await_answer(server: Server, child: Child) -> None:
                 f"{server.title} did not answer within {READY_TIMEOUT_S:.0f} s: "
                 f"{last_line(child.log)} (see {child.log})."
             )
-        time.sleep(POLL_S)
+        children.pause(POLL_S)
