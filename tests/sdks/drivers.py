@@ -23,8 +23,9 @@ class PythonDriver:
         state = {"version": client.version, "status": client.status, "stale": client.stale}
         return {**state, "settings": settings, "counters": dict(client.counters)}
 
-    async def track(self, kind, properties):
-        self._client.track(kind, properties)
+    async def track(self, kind, properties, times):
+        for _ in range(times):
+            self._client.track(kind, properties)
 
 
 class JsDriver:
@@ -34,8 +35,9 @@ class JsDriver:
     async def state(self):
         return await self._ask({"op": "state"})
 
-    async def track(self, kind, properties):
-        await self._ask({"op": "track", "kind": kind, "properties": properties})
+    async def track(self, kind, properties, times):
+        request = {"op": "track", "kind": kind, "properties": properties, "times": times}
+        await self._ask(request)
 
     async def stop(self):
         await self._ask({"op": "stop"})

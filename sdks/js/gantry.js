@@ -1,0 +1,715 @@
+// @ts-check
+/**
+ * The Gantry SDK for browsers and Node: signed configuration of a live stream, kept current.
+ * It follows docs/sdk-protocol.md; section numbers below are that page's. No dependencies, no build step.
+ *
+ *     const gantry = new GantryClient(baseUrl, sdkKey, { stream: "derby-2026" });
+ *     gantry.onChange(({ values }) => redraw(values));
+ *     await gantry.start();
+ */
+
+/** @typedef {null | boolean | number | string | Json[] | {[key: string]: Json}} Json */
+/** @typedef {{[key: string]: Json}} JsonObject */
+/** @typedef {{organization: string, stream: string, client: string, version: number, published_at: string, settings: JsonObject}} Snapshot */
+/** @typedef {{version: number, published_at: string, values: JsonObject, removed: string[]}} Change */
+/** @typedef {(key: JsonObject, signature: Uint8Array, signed: Uint8Array) => Promise<boolean>} Verify */
+/** @typedef {{getItem(key: string): string | null | Promise<string | null>, setItem(key: string, value: string): void | Promise<void>}} Storage */
+/**
+ * @typedef {object} Options
+ * @property {string} stream
+ * @property {JsonObject} [defaults] used until a configuration is held
+ * @property {JsonObject} [local] values the application insists on; named in every acknowledgement
+ * @property {Storage | null} [storage] localStorage where there is one; null keeps nothing
+ * @property {{[name: string]: string}} [device]
+ * @property {string} [viewerToken]
+ * @property {boolean} [automaticEvents] session_start and heartbeat (default true)
+ * @property {number} [flushS] seconds between event batches (default 5)
+ * @property {{keys: JsonObject[]}} [pinnedJwks] trust these keys and never fetch any
+ * @property {Verify} [verify] Ed25519 for engines whose WebCrypto lacks it
+ * @property {typeof globalThis.fetch} [fetch]
+ * @property {any} [WebSocket]
+ * @property {number} [timeScale] multiplies every wait; below 1 in tests
+ * @property {() => number} [random]
+ */
+
+export const SDK = { name: "gantry-js", version: "0.1.0" };
+const JWS_TYPE = "gantry-config+jws";
+const [HTTP_TIMEOUT_S, HELLO_TIMEOUT_S, SILENT_HEARTBEATS] = [10, 10, 2.5];
+const [BACKOFF_BASE_S, BACKOFF_CAP_S, SLOW_MIN_S, SLOW_MAX_S, MAX_FLOOR_S, SOUND_AFTER_S] = [1, 30, 240, 360, 3600, 10];
+const [JWKS_INTERVAL_S, JWKS_MAX_AGE_S, SESSION_S] = [60, 3600, 3600];
+const [MAX_DELTAS, MAX_BATCH, MAX_BATCH_CHARS, MAX_WAITING, FLUSH_AT] = [256, 1000, 600_000, 10_000, 100];
+const TOKEN_ENDS = [4401, 4403, 4404];
+
+/** Signed bytes that may not change what is held; `reason` is a word of section 2.3. */
+export class Refused extends Error {
+  /** @param {string} reason @param {string} detail */
+  constructor(reason, detail) {
+    super(`${reason}: ${detail}`);
+    this.reason = reason;
+  }
+}
+
+/** Nothing to be done now: wait as section 8 says, then try again. */
+class Retry extends Error {
+  /** @param {string} why @param {{floorS?: number, slow?: boolean, dropToken?: boolean, spreadS?: number}} [how] */
+  constructor(why, { floorS = 0, slow = false, dropToken = false, spreadS = 0 } = {}) {
+    super(why);
+    Object.assign(this, { floorS: Math.min(floorS, MAX_FLOOR_S), slow, dropToken, spreadS });
+  }
+  floorS = 0; slow = false; dropToken = false; spreadS = 0;
+}
+
+// --- signed configuration (section 2)
+
+/** @param {string} text @returns {Uint8Array} */
+function decodeBase64url(text) {
+  if (!/^[A-Za-z0-9_-]+$/.test(text) || text.length % 4 === 1) throw new Refused("malformed", "not base64url");
+  return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+}
+
+/** @param {string | Uint8Array} raw @returns {JsonObject} */
+function parseObject(raw) {
+  let value;
+  try {
+    value = JSON.parse(typeof raw === "string" ? raw : new TextDecoder("utf-8", { fatal: true }).decode(raw));
+  } catch {
+    throw new Refused("malformed", "not JSON");
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Refused("malformed", "not a JSON object");
+  return value;
+}
+
+/** @param {Json | undefined} value @returns {value is JsonObject} */
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** @param {Json | undefined} value @param {number} otherwise @returns {number} */
+const numberOr = (value, otherwise) => (typeof value === "number" && value >= 0 ? value : otherwise);
+
+/** The `kid` of a compact JWS whose header is one we speak. @param {string} jws */
+function keyId(jws) {
+  const parts = jws.split(".");
+  if (parts.length !== 3) throw new Refused("malformed", "a compact JWS has three parts");
+  const { alg, typ, kid, crit } = parseObject(decodeBase64url(parts[0]));
+  if (alg !== "EdDSA" || typ !== JWS_TYPE || typeof kid !== "string" || crit !== undefined) throw new Refused("malformed", "not a Gantry configuration JWS");
+  return kid;
+}
+
+/** @type {Verify} */
+async function verifyByWebCrypto(key, signature, signed) {
+  const { subtle } = globalThis.crypto;
+  const imported = await subtle.importKey("jwk", { kty: "OKP", crv: "Ed25519", x: String(key.x) }, { name: "Ed25519" }, false, ["verify"]);
+  return subtle.verify({ name: "Ed25519" }, imported, /** @type {any} */ (signature), /** @type {any} */ (signed));
+}
+
+/** What is held after a verified payload (snapshot or delta). @param {Snapshot | null} held @param {JsonObject} payload @param {string} stream @returns {Snapshot} */
+export function advanced(held, payload, stream) {
+  const isDelta = "base" in payload;
+  const { organization, client, version, published_at, base = 0, removed = [] } = payload;
+  const settings = isDelta ? payload.changes : payload.settings;
+  const texts = [organization, payload.stream, client, published_at].every((one) => typeof one === "string");
+  const numbers = Number.isSafeInteger(version) && Number(version) >= 1 && Number.isSafeInteger(base) && Number(base) >= 0;
+  if (!texts || !numbers || !isObject(settings) || !Array.isArray(removed)) throw new Refused("malformed", "not a configuration");
+  const after = /** @type {Snapshot} */ ({ organization, stream: payload.stream, client, version, published_at, settings });
+  if (after.stream !== stream || (held && (held.organization !== organization || held.client !== client))) {
+    throw new Refused("foreign", `for ${after.client} of ${after.organization} on ${after.stream}`);
+  }
+  checkOrder(held?.version ?? 0, after.version, Number(base));
+  if (!held || base === 0) return after;
+  const kept = Object.fromEntries(Object.entries(held.settings).filter(([key]) => !removed.includes(key)));
+  return { ...after, settings: { ...kept, ...settings } };
+}
+
+/** @param {number} held @param {number} version @param {number} base */
+function checkOrder(held, version, base) {
+  if (base && version <= base) throw new Refused("malformed", "a delta that does not advance");
+  if (version < held || (base && version === held)) throw new Refused("older", `version ${version}, held ${held}`);
+  if (base && base !== held) throw new Refused("gap", `based on ${base}, held ${held}`);
+}
+
+/** @param {string | null} value @returns {number} seconds */
+function retryAfterS(value) {
+  if (!value) return 0;
+  return /^\d+$/.test(value) ? Number(value) : Math.max(0, (Date.parse(value) - Date.now()) / 1000) || 0;
+}
+
+/** A value by which two JSON values are equal. @param {Json | undefined} value @returns {string | undefined} */
+const canonical = (value) =>
+  JSON.stringify(value, (_, one) => (isObject(one) ? Object.fromEntries(Object.entries(one).sort(([a], [b]) => (a < b ? -1 : 1))) : one));
+
+// --- key set (section 3)
+
+class KeyRing {
+  /** @param {GantryClient} owner @param {Options} options */
+  constructor(owner, options) {
+    this.owner = owner;
+    this.pinned = Boolean(options.pinnedJwks);
+    this.verifySignature = options.verify ?? verifyByWebCrypto;
+    this.fetchedAt = -Infinity;
+    this.trust(options.pinnedJwks ?? { keys: [] });
+  }
+
+  /** @param {{keys: JsonObject[]}} jwks */
+  trust(jwks) {
+    const usable = jwks.keys.filter((key) => isObject(key) && key.kty === "OKP" && key.crv === "Ed25519" && (key.use ?? "sig") === "sig" && /^[A-Za-z0-9_-]{43}$/.test(String(key.x)));
+    this.jwks = jwks;
+    this.keys = new Map(usable.filter((key) => typeof key.kid === "string").map((key) => [String(key.kid), key]));
+  }
+
+  /** Fetches the key set again when it is older; a failure leaves the keys at hand in use. @param {number} olderThanS */
+  async refresh(olderThanS) {
+    if (this.pinned || this.owner._ageS(this.fetchedAt) < olderThanS) return;
+    try {
+      const answer = await this.owner._fetchUrl("GET", new URL(".well-known/jwks.json", this.owner._baseUrl).href, {});
+      const jwks = answer.status === 200 ? parseObject(answer.text) : {};
+      if (!Array.isArray(jwks.keys)) return;
+      this.trust(/** @type {{keys: JsonObject[]}} */ (jwks));
+      this.fetchedAt = performance.now();
+    } catch (error) {
+      if (!(error instanceof Retry || error instanceof Refused)) throw error;
+    }
+  }
+
+  /** The payload of a JWS, or Refused. @param {string} jws @param {boolean} [atHand] @returns {Promise<JsonObject>} */
+  async verify(jws, atHand = false) {
+    const kid = keyId(jws);
+    if (!this.keys?.has(kid) && !atHand) await this.refresh(JWKS_INTERVAL_S);
+    const key = this.keys?.get(kid);
+    if (!key) throw new Refused("unknown-kid", kid);
+    const [head, body, signature] = jws.split(".");
+    const signed = new TextEncoder().encode(`${head}.${body}`);
+    const valid = await this.verifySignature(key, decodeBase64url(signature), signed).catch(() => false);
+    if (!valid) throw new Refused("bad-signature", "the signature does not fit the bytes");
+    return parseObject(decodeBase64url(body));
+  }
+}
+
+// --- the client (sections 4 to 10)
+
+export class GantryClient {
+  /** @param {string} baseUrl @param {string} sdkKey @param {Options} options */
+  constructor(baseUrl, sdkKey, options) {
+    /** @type {"stopped" | "connecting" | "live" | "refused"} */
+    this.status = "stopped";
+    this.stale = false;
+    /** @type {Snapshot | null} */
+    this.snapshot = null;
+    /** @type {{[reason: string]: number}} */
+    this.counters = {};
+    this._baseUrl = baseUrl.replace(/\/+$/, "") + "/";
+    this._sdkKey = sdkKey;
+    this._options = options;
+    this._storage = options.storage === undefined ? globalThis.localStorage ?? null : options.storage;
+    this._scale = options.timeScale ?? 1;
+    this._random = options.random ?? Math.random;
+    this._keys = new KeyRing(this, options);
+    this._names = { base_url: this._baseUrl, key_id: sdkKey.split("_")[2] ?? "", stream: options.stream };
+    /** @type {string} */
+    this._deviceId = globalThis.crypto.randomUUID();
+    /** @type {{jws: string, deltas: string[], complete: boolean}} */
+    this._chain = { jws: "", deltas: [], complete: false };
+    /** @type {((change: Change) => void)[]} */
+    this._listeners = [];
+    /** @type {((reason: string, detail: string) => void)[]} */
+    this._errorHooks = [];
+    /** @type {string[]} */
+    this._waiting = [];
+    /** @type {string[]} */
+    this._batch = [];
+    this._most = MAX_BATCH;
+    this._stopped = true;
+    this._token = this._etag = this._eventsRefusedWith = "";
+    /** @type {JsonObject} */
+    this._urls = {};
+    /** @type {any} */
+    this._socket = null;
+    this._wanted = 0;
+    this._gap = this._filling = this._started = false;
+    this._spreadS = BACKOFF_BASE_S;
+    this._liveSince = this._renewAt = 0;
+    /** @type {Promise<unknown>} */
+    this._applying = Promise.resolve();
+    this._wakers = new Set();
+  }
+
+  get version() {
+    return this.snapshot?.version ?? 0;
+  }
+
+  /** The value in force: the application's own, the server's, the default. @param {string} key @param {Json} [otherwise] @returns {Json | undefined} */
+  get(key, otherwise) {
+    for (const values of [this._options.local, this.snapshot?.settings, this._options.defaults]) {
+      if (values && Object.hasOwn(values, key)) return values[key];
+    }
+    return otherwise;
+  }
+
+  /** @param {(change: Change) => void} listener */
+  onChange(listener) {
+    this._listeners.push(listener);
+  }
+
+  /** @param {(reason: string, detail: string) => void} hook */
+  onError(hook) {
+    this._errorHooks.push(hook);
+  }
+
+  /** Queues one engagement event; it leaves with the next batch. @param {string} type @param {{[name: string]: string | number | boolean}} [properties] */
+  track(type, properties = {}) {
+    if (this.get("analytics.enabled", true) === false) return;
+    this._waiting.push(JSON.stringify({ id: globalThis.crypto.randomUUID(), type, at: new Date().toISOString(), properties }));
+    while (this._waiting.length > MAX_WAITING) this._waiting.shift(), this._count("events-dropped");
+    if (this._waiting.length >= FLUSH_AT) this._wake("events");
+  }
+
+  /** Ends the present wait, for example when the application comes to the foreground. */
+  retryNow() {
+    this._wake("connect");
+  }
+
+  /** Loads the cache and begins in the background; never waits for the network. */
+  async start() {
+    this._stopped = false;
+    this.status = "connecting";
+    await this._load();
+    this._run(this._stayConnected());
+    this._run(this._sendEvents());
+  }
+
+  /** Sends what is queued once more and closes the socket. */
+  async stop() {
+    this._stopped = true;
+    for (const waker of this._wakers) waker.end();
+    this._socket?.close(1000);
+    await this._sendBatch(true).catch(() => {});
+    this.status = "stopped";
+  }
+
+  // --- session and socket
+
+  async _stayConnected() {
+    let failures = 0;
+    let silentSockets = 0;
+    while (!this._stopped) {
+      this._liveSince = 0;
+      try {
+        if (!this._token) await this._openSession();
+        else if (silentSockets >= 2) await this._fetch();
+        await this._listen();
+        failures = silentSockets = 0;
+      } catch (retry) {
+        if (!(retry instanceof Retry)) throw retry;
+        if (retry.dropToken) this._token = "";
+        silentSockets = this._token && !this._liveSince ? silentSockets + 1 : 0;
+        if (this._liveSince && this._ageS(this._liveSince) >= SOUND_AFTER_S) failures = 0;
+        if (this._stopped) return;
+        this.status = retry.slow ? "refused" : "connecting";
+        this._report("waiting", retry.message);
+        await this._pause(this._waitS(retry, failures), "connect");
+        failures += 1;
+      }
+    }
+  }
+
+  async _openSession() {
+    const device = { ...this._options.device, id: this._deviceId };
+    const body = JSON.stringify({ stream: this._options.stream, sdk: SDK, device, viewer_token: this._options.viewerToken });
+    const answer = await this._call("POST", "sessions", { "X-SDK-Key": this._sdkKey, "Content-Type": "application/json" }, body);
+    if (answer.status !== 201) throw refusal(answer, true);
+    await this._keys.refresh(JWKS_MAX_AGE_S);
+    /** @type {JsonObject} */
+    let session;
+    try {
+      session = parseObject(answer.text);
+    } catch {
+      throw new Retry("the session answer is not JSON");
+    }
+    await this._acceptWhole(String(session.jws ?? ""));
+    this._token = String(session.token ?? "");
+    this._urls = isObject(session.urls) ? session.urls : {};
+    const lifetimeS = numberOr(session.expires_in_s, SESSION_S) || SESSION_S;
+    this._renewAt = performance.now() + lifetimeS * (0.8 + 0.15 * this._random()) * 1000 * this._scale;
+    if ((this._options.automaticEvents ?? true) && !this._started) this.track("session_start", { sdk: SDK.name, sdk_version: SDK.version });
+    this._started = true;
+  }
+
+  /** Holds one socket until it ends (throws Retry) or the session has been renewed (returns). */
+  async _listen() {
+    const url = this._url("live").replace(/^http/, "ws");
+    const socket = new (this._options.WebSocket ?? globalThis.WebSocket)(url, ["gantry.v1", `bearer.${this._token}`]);
+    const used = this._token;
+    /** @type {JsonObject | null} */
+    let bye = null;
+    let silenceS = HELLO_TIMEOUT_S;
+    let heardAt = performance.now();
+    let silent = false;
+    const end = (/** @type {number} */ code) => socket.close(code);
+    await new Promise((resolve, reject) => {
+      let renewing = false;
+      const watch = setInterval(() => {
+        if (this._ageS(heardAt) > silenceS) {
+          silent = true;
+          end(4000);
+          finish(1006);
+        } else if (performance.now() >= this._renewAt && !renewing) {
+          renewing = true;
+          this._renew().then((done) => (done ? (clearInterval(watch), end(1000), resolve(undefined)) : (renewing = false)), reject);
+        }
+      }, Math.max(5, 500 * this._scale));
+      const finish = (/** @type {number} */ code) => {
+        clearInterval(watch);
+        if (this._socket === socket) this._socket = null;
+        const floorS = numberOr(bye?.retry_after_ms, 0) / 1000;
+        const spreadS = bye || silent || !this._liveSince ? 0 : this._spreadS;
+        const dropToken = TOKEN_ENDS.includes(code) && this._token === used;
+        reject(new Retry(`socket closed: ${silent ? "silent" : code} ${bye?.code ?? ""}`, { floorS, spreadS, dropToken }));
+      };
+      socket.onopen = () => {
+        if (socket.protocol !== "gantry.v1" || this._stopped) return end(1000);
+        socket.send(JSON.stringify({ type: "hello", version: this.version, sdk: SDK }));
+        this._socket = socket;
+        heardAt = performance.now();
+      };
+      socket.onclose = (/** @type {{code: number}} */ event) => finish(event.code);
+      socket.onerror = () => {};
+      socket.onmessage = (/** @type {{data: unknown}} */ event) => {
+        heardAt = performance.now();
+        const receivedAt = heardAt;
+        const work = this._applying.then(() => this._receive(socket, event.data, receivedAt)).then((frame) => {
+          if (frame?.type === "bye") [bye, silenceS] = [frame, 1];
+          if (frame?.type === "hello") silenceS = SILENT_HEARTBEATS * numberOr(frame.heartbeat_s, 30);
+        });
+        this._run(work);
+        this._applying = work.catch(() => {});
+      };
+    }).finally(() => (this._socket = this._socket === socket ? null : this._socket));
+  }
+
+  async _renew() {
+    try {
+      await this._openSession();
+      return true;
+    } catch (retry) {
+      if (!(retry instanceof Retry)) throw retry;
+      this._report("waiting", `renewal: ${retry.message}`);
+      this._renewAt = performance.now() + this._waitS(retry, 5) * 1000 * this._scale;
+      return false;
+    }
+  }
+
+  // --- frames
+
+  /** @param {any} socket @param {unknown} data @param {number} receivedAt @returns {Promise<JsonObject | null>} */
+  async _receive(socket, data, receivedAt) {
+    try {
+      if (typeof data !== "string") throw new Refused("malformed", "a binary frame");
+      const frame = parseObject(data);
+      if (typeof frame.type !== "string") throw new Refused("malformed", "a frame without a type");
+      if (frame.type === "config") await this._accept(String(frame.jws ?? ""), receivedAt, frame);
+      if (frame.type === "ping" && socket.readyState === 1) socket.send('{"type":"pong"}');
+      this._note(frame);
+      return frame;
+    } catch (refused) {
+      if (!(refused instanceof Refused)) throw refused;
+      if (this._refuse(refused)) this._fillGap();
+      return null;
+    }
+  }
+
+  /** @param {JsonObject} frame */
+  _note(frame) {
+    if (frame.type === "hello") {
+      if (!numberOr(frame.heartbeat_s, 0)) throw new Refused("malformed", "hello without heartbeat_s");
+      this._spreadS = numberOr(frame.reconnect_spread_ms, 1000) / 1000;
+      this._liveSince = performance.now();
+      this.status = "live";
+    } else if (frame.type === "current" || frame.type === "ping") {
+      if (!Number.isSafeInteger(frame.version)) throw new Refused("malformed", "a frame without a version");
+      this._wanted = Number(frame.version);
+      if (this._wanted > this.version) this._fillGap();
+    }
+  }
+
+  /** Verifies one JWS and puts it in force, or throws Refused. @param {string} jws @param {number} receivedAt @param {JsonObject} [frame] */
+  async _accept(jws, receivedAt, frame) {
+    const payload = await this._keys.verify(jws);
+    if (frame && (frame.base !== payload.base || frame.version !== payload.version)) throw new Refused("malformed", "the frame and its signed content differ");
+    const before = this.snapshot;
+    this.snapshot = advanced(before, payload, this._options.stream);
+    this._etag = "";
+    if (!before || this.version > before.version) this._tell(before, this.snapshot);
+    this._extendChain(jws, !payload.base);
+    await this._save();
+    const samplePct = numberOr(this.get("sdk.applied_ack_sample_pct"), 100);
+    if (this._socket?.readyState !== 1 || this._random() * 100 >= samplePct) return;
+    const overridden = Object.keys(this._options.local ?? {}).filter((key) => this.snapshot && key in this.snapshot.settings);
+    const applied_in_ms = Math.round((performance.now() - receivedAt) * 1000) / 1000;
+    this._socket.send(JSON.stringify({ type: "ack", version: this.version, applied_in_ms, overridden: overridden.sort().slice(0, 100) }));
+  }
+
+  /** @param {Snapshot | null} before @param {Snapshot} after */
+  _tell(before, after) {
+    const old = before?.settings ?? {};
+    const values = Object.fromEntries(Object.entries(after.settings).filter(([key, value]) => canonical(old[key]) !== canonical(value)));
+    const removed = Object.keys(old).filter((key) => !(key in after.settings));
+    for (const listener of this._listeners) {
+      try {
+        listener({ version: after.version, published_at: after.published_at, values, removed });
+      } catch (error) {
+        this._report("listener", String(error)); // an application's fault must not end delivery
+      }
+    }
+  }
+
+  /** Counts a refusal; returns whether the truth has to be fetched. @param {Refused} refused */
+  _refuse(refused) {
+    if (refused.reason === "older") this._count("older");
+    else this._report(refused.reason, refused.message);
+    return refused.reason !== "older";
+  }
+
+  // --- fetching the truth
+
+  _fillGap() {
+    this._gap = true;
+    if (!this._filling) this._run(this._fillGaps());
+  }
+
+  async _fillGaps() {
+    this._filling = true;
+    let floorS = 0;
+    for (let failures = 0; this._gap && !this._stopped; failures = Math.min(failures + 1, 10)) {
+      const jitterS = numberOr(this.get("sdk.refetch_jitter_ms"), 500) / 1000;
+      const windowS = Math.min(BACKOFF_CAP_S, Math.max(jitterS, failures ? BACKOFF_BASE_S : 0) * 2 ** failures);
+      await this._pause(floorS + windowS * this._random(), "gap");
+      this._gap = false;
+      const used = this._token;
+      if (!used || this._stopped) break;
+      try {
+        floorS = 0;
+        await this._fetch();
+        this._gap ||= this.version < this._wanted;
+      } catch (retry) {
+        if (!(retry instanceof Retry)) throw retry;
+        [floorS, this._gap] = [retry.floorS, !retry.dropToken];
+        if (retry.dropToken) this._endSession(used);
+      }
+    }
+    this._filling = false;
+  }
+
+  /** Gets the whole snapshot and puts it in force, or throws Retry. */
+  async _fetch() {
+    /** @type {{[name: string]: string}} */
+    const headers = { Authorization: `Bearer ${this._token}`, Accept: "application/jose" };
+    if (this._etag) headers["If-None-Match"] = this._etag;
+    const answer = await this._call("GET", "config", headers);
+    if (answer.status !== 200 && answer.status !== 304) throw refusal(answer);
+    this.stale = answer.headers.get("Config-Stale") === "1";
+    if (answer.status === 304) return;
+    await this._acceptWhole(answer.text.trim());
+    this._etag = answer.headers.get("ETag") ?? "";
+  }
+
+  /** @param {string} jws */
+  async _acceptWhole(jws) {
+    const accepting = this._applying.then(() => this._accept(jws, performance.now()));
+    this._applying = accepting.catch(() => {});
+    try {
+      await accepting;
+    } catch (refused) {
+      if (!(refused instanceof Refused)) throw refused;
+      if (this._refuse(refused)) throw new Retry(`the configuration is refused: ${refused.message}`);
+    }
+  }
+
+  /** @param {string} used */
+  _endSession(used) {
+    if (used !== this._token) return;
+    this._token = "";
+    this._socket?.close(1000);
+  }
+
+  // --- events (section 10)
+
+  async _sendEvents() {
+    let failures = 0;
+    let beatAt = 0;
+    while (!this._stopped) {
+      await this._pause(this._options.flushS ?? 5, "events");
+      if ((this._options.automaticEvents ?? true) && this._token && performance.now() >= beatAt) {
+        if (beatAt) this.track("heartbeat");
+        beatAt = performance.now() + numberOr(this.get("analytics.heartbeat_s"), 30) * 1000 * this._scale;
+      }
+      try {
+        while (!this._stopped && (await this._sendBatch())) failures = 0;
+      } catch (retry) {
+        if (!(retry instanceof Retry)) throw retry;
+        this._report("waiting", `events: ${retry.message}`);
+        await this._pause(this._waitS(retry, failures), "retry");
+        failures += 1;
+      }
+    }
+  }
+
+  /** Sends one batch; resolves to whether more may be sent at once. @param {boolean} [last] */
+  async _sendBatch(last = false) {
+    const token = this._token;
+    if (!token || token === this._eventsRefusedWith) return false;
+    for (let size = 0; this._batch.length < this._most && this._waiting.length; ) {
+      size += this._waiting[0].length + 1;
+      if (this._batch.length && size > MAX_BATCH_CHARS) break;
+      this._batch.push(/** @type {string} */ (this._waiting.shift()));
+    }
+    if (!this._batch.length) return false;
+    const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+    const answer = await this._call("POST", "events", headers, `[${this._batch.join(",")}]`, last);
+    if (answer.status === 403 || answer.status === 404) this._eventsRefusedWith = token;
+    else if (answer.status === 413 && this._batch.length > 1) {
+      this._most = this._batch.length >> 1;
+      this._waiting.unshift(...this._batch.splice(0));
+    } else if ([202, 400, 413].includes(answer.status)) this._settle(answer);
+    else {
+      if (answer.status === 401) this._endSession(token);
+      throw refusal(answer);
+    }
+    return true;
+  }
+
+  /** @param {{status: number, text: string}} answer */
+  _settle(answer) {
+    this._batch = [];
+    this._most = MAX_BATCH;
+    if (answer.status !== 202) return this._report("events-refused", answer.text.slice(0, 500));
+    try {
+      const { rejected } = parseObject(answer.text);
+      for (const one of Array.isArray(rejected) ? rejected : []) this._report("event-rejected", JSON.stringify(one));
+    } catch {
+      return undefined;
+    }
+  }
+
+  // --- cache (section 9)
+
+  async _load() {
+    try {
+      const stored = await this._storage?.getItem(this._cacheKey());
+      const document = stored ? parseObject(stored) : {};
+      if (typeof document.device_id === "string") this._deviceId = document.device_id;
+      const { format, jwks, jws, deltas } = document;
+      const same = format === 1 && Object.entries(this._names).every(([name, value]) => document[name] === value);
+      if (!same || !isObject(jwks) || !Array.isArray(jwks.keys) || typeof jws !== "string" || !Array.isArray(deltas)) return;
+      if (!this._keys.pinned) this._keys.trust(/** @type {any} */ (jwks));
+      /** @type {Snapshot | null} */
+      let held = null;
+      for (const link of [jws, ...deltas]) held = advanced(held, await this._keys.verify(String(link), true), this._options.stream);
+      this._chain = { jws, deltas: deltas.map(String), complete: true };
+      this.snapshot = held;
+    } catch {
+      if (!this._keys.pinned) this._keys.trust({ keys: [] }); // anything wrong: none of it is used
+    }
+  }
+
+  /** @param {string} jws @param {boolean} whole */
+  _extendChain(jws, whole) {
+    if (whole) this._chain = { jws, deltas: [], complete: true };
+    else if (this._chain.deltas.length < MAX_DELTAS && this._chain.complete) this._chain.deltas.push(jws);
+    else this._chain.complete = false;
+  }
+
+  async _save() {
+    if (!this._storage || !this._chain.complete) return;
+    const { jws, deltas } = this._chain;
+    try {
+      await this._storage.setItem(this._cacheKey(), JSON.stringify({ format: 1, ...this._names, device_id: this._deviceId, jwks: this._keys.jwks, jws, deltas }));
+    } catch {
+      this._count("cache"); // a full or forbidden storage costs the next start its cache, nothing else
+    }
+  }
+
+  _cacheKey() {
+    return `gantry:${this._names.base_url}:${this._names.key_id}:${this._names.stream}`;
+  }
+
+  // --- waiting, calling, telling
+
+  /** @param {Retry} retry @param {number} failures @returns {number} seconds */
+  _waitS(retry, failures) {
+    const share = this._random();
+    if (retry.slow) return Math.max(retry.floorS, SLOW_MIN_S + (SLOW_MAX_S - SLOW_MIN_S) * share);
+    const windowS = Math.min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2 ** Math.min(failures, 10));
+    return retry.floorS + share * Math.max(windowS, failures === 0 ? retry.spreadS : 0);
+  }
+
+  /** @param {number} seconds @param {string} name what may end the wait early */
+  _pause(seconds, name) {
+    return new Promise((resolve) => {
+      const waker = { name, end: () => (clearTimeout(timer), this._wakers.delete(waker), resolve(undefined)) };
+      const timer = setTimeout(waker.end, seconds * 1000 * this._scale);
+      this._wakers.add(waker);
+    });
+  }
+
+  /** @param {string} name */
+  _wake(name) {
+    for (const waker of this._wakers) if (waker.name === name) waker.end();
+  }
+
+  /** @param {number} since @returns {number} */
+  _ageS(since) {
+    return (performance.now() - since) / 1000 / this._scale;
+  }
+
+  /** @param {string} name */
+  _url(name) {
+    return new URL(String(this._urls[name] ?? `sdk/v1/${name}`), this._baseUrl).href;
+  }
+
+  /** @param {string} method @param {string} name @param {{[name: string]: string}} headers @param {string} [body] @param {boolean} [keepalive] */
+  _call(method, name, headers, body, keepalive) {
+    return this._fetchUrl(method, this._url(name), headers, body, keepalive);
+  }
+
+  /** @param {string} method @param {string} url @param {{[name: string]: string}} headers @param {string} [body] @param {boolean} [keepalive] */
+  async _fetchUrl(method, url, headers, body, keepalive = false) {
+    const call = this._options.fetch ?? globalThis.fetch;
+    try {
+      const signal = AbortSignal.timeout(HTTP_TIMEOUT_S * 1000);
+      const answer = await call(url, { method, headers, body, signal, cache: "no-store", credentials: "omit", redirect: "error", keepalive });
+      return { status: answer.status, headers: answer.headers, text: await answer.text() };
+    } catch (error) {
+      throw new Retry(`no answer from ${url}: ${error}`);
+    }
+  }
+
+  /** @param {Promise<unknown>} work */
+  _run(work) {
+    work.catch((error) => this._report("internal", String(error?.stack ?? error)));
+  }
+
+  /** @param {string} reason */
+  _count(reason) {
+    this.counters[reason] = (this.counters[reason] ?? 0) + 1;
+  }
+
+  /** @param {string} reason @param {string} detail */
+  _report(reason, detail) {
+    this._count(reason);
+    for (const hook of this._errorHooks) {
+      try {
+        hook(reason, detail);
+      } catch {
+        this._count("hook");
+      }
+    }
+  }
+}
+
+/** What a refusal means for the caller. @param {{status: number, headers: Headers, text: string}} answer @param {boolean} [session] the call that uses the key */
+function refusal(answer, session = false) {
+  const { status } = answer;
+  const why = `${status} ${answer.text.match(/\/problems\/([a-z-]+)/)?.[1] ?? ""}`;
+  const floorS = retryAfterS(answer.headers.get("Retry-After"));
+  if (status === 401 && !session) return new Retry(why, { floorS, dropToken: true });
+  if (status === 408 || status === 429 || status >= 500) return new Retry(why, { floorS });
+  return new Retry(why, { floorS, slow: true, dropToken: [401, 403, 404].includes(status) });
+}
