@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from sdks.python.gantry_sdk import GantryClient, Options
 
-NODE = shutil.which("node")
+NODE = shutil.which("node") or ""
 JS_DRIVER = Path(__file__).with_name("js_driver.mjs")
 
 
@@ -58,7 +59,7 @@ async def python_client(
         local=settings.get("local", {}),
         automatic_events=settings.get("automatic_events", False),
         time_scale=settings.get("time_scale", 1),
-        **({"random": lambda: settings["random"]} if "random" in settings else {}),
+        random=(lambda: settings["random"]) if "random" in settings else random.random,
     )
     defaults = settings.get("defaults")
     async with GantryClient(

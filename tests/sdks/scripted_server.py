@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 
 import uvicorn
@@ -285,6 +285,13 @@ async def refuse(send, step):
     await send({"type": "websocket.http.response.body", "body": b"{}"})
 
 
+class QuietServer(uvicorn.Server):
+    """Several run at once in one test process: none may take its signals."""
+
+    def capture_signals(self):
+        return nullcontext()
+
+
 @asynccontextmanager
 async def serving(app) -> AsyncIterator[str]:
     """Serve the application on a free loopback port; yields its base URL."""
@@ -297,8 +304,7 @@ async def serving(app) -> AsyncIterator[str]:
         lifespan="off",
     )
     config.timeout_graceful_shutdown = 1
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None
+    server = QuietServer(config)
     task = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has a flag, not an event
         await asyncio.sleep(0.005)

@@ -24,7 +24,7 @@ SETTINGS = {"local", "defaults", "automatic_events", "time_scale", "random"}
 async def outcomes(request, tmp_path_factory):
     """Play the selected cases, some at a time: they mostly wait. Returns their faults by name."""
     sdk = request.param
-    if sdk == "js" and NODE is None:
+    if sdk == "js" and not NODE:
         pytest.skip("node is not installed: the JavaScript SDK is NOT TESTED")
     selected = {item.callspec.params.get("name") for item in request.session.items if in_here(item)}
     names = [name for name in CASES if name in selected]
