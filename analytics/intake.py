@@ -17,33 +17,16 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from analytics import buffer
 from analytics.batches import Batch, Rejection, read_batch
 from analytics.events import BatchHeader
 from core.errors import DomainError
 from core.tenancy import org_key
 
-MAX_BUFFER_BYTES = 512 * 1_048_576
 MAX_CONNECTIONS = 16
 RECENT_IDS = 100_000
 RETRY_AFTER_S = 5
 BATCH_REMEMBERED_S = 300
-
-STREAM = "gantry:_:events"
-BUFFERED_BYTES = "gantry:_:events:bytes"
-
-# Atomic, so that a batch is counted, remembered and stored or none of it: KEYS stream, bytes,
-# marker of this batch; ARGV payload, limit of the buffer, seconds to remember, counts-only payload.
-ADD = """
-local seen = redis.call('EXISTS', KEYS[3]) == 1
-local payload = seen and ARGV[4] or ARGV[1]
-local size = tonumber(redis.call('GET', KEYS[2]) or '0') + #payload
-if size > tonumber(ARGV[2]) then return 'full' end
-redis.call('XADD', KEYS[1], '*', 'batch', payload)
-redis.call('INCRBY', KEYS[2], #payload)
-if seen then return 'seen' end
-redis.call('SET', KEYS[3], '1', 'EX', ARGV[3])
-return 'added'
-"""
 
 
 class IntakeUnavailable(DomainError):
@@ -130,7 +113,7 @@ class Intake:
         await intake.close()                              # when the process stops
     """
 
-    def __init__(self, redis_url: str, *, max_buffer_bytes: int = MAX_BUFFER_BYTES) -> None:
+    def __init__(self, redis_url: str, *, max_buffer_bytes: int = buffer.MAX_BYTES) -> None:
         pool = redis.BlockingConnectionPool.from_url(
             redis_url,
             max_connections=MAX_CONNECTIONS,
@@ -140,7 +123,7 @@ class Intake:
             retry=Retry(NoBackoff(), 1),
         )
         self._redis = redis.Redis.from_pool(pool)
-        self._add = self._redis.register_script(ADD)
+        self._add = self._redis.register_script(buffer.ADD)
         self._recent = _RecentIds(RECENT_IDS)
         self._max_buffer_bytes = max_buffer_bytes
 
@@ -187,7 +170,7 @@ class Intake:
         payload = header + b"\n" + batch.lines
         try:
             answer = await self._add(
-                keys=[STREAM, BUFFERED_BYTES, marker],
+                keys=[buffer.STREAM, buffer.BYTES, marker],
                 args=[payload, self._max_buffer_bytes, BATCH_REMEMBERED_S, counts_only],
             )
         except (RedisError, OSError) as error:
