@@ -30,6 +30,7 @@ check: .venv/.installed-dev ## lint, format, types, layers, templates, Django's 
 	}; \
 	check "ruff"                $(BIN)/ruff check . ; \
 	check "ruff format"         $(BIN)/ruff format --check . ; \
+	check "house rules"         $(BIN)/python -m core.lint ; \
 	check "mypy"                $(BIN)/mypy . ; \
 	check "import-linter"       $(BIN)/lint-imports ; \
 	check "djade"               $(BIN)/djade --target-version 5.2 --check \
