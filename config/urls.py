@@ -5,7 +5,9 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("tenants.urls")),
     path("accounts/", include("allauth.account.urls")),
+    path("api/v1/organizations/<slug:organization>/", include("tenants.api_urls")),
     path("api/v1/organizations/<slug:organization>/", include("streams.api_urls")),
     path("api/v1/organizations/<slug:organization>/", include("sdk_keys.api_urls")),
 ]

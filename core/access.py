@@ -10,7 +10,8 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from rest_framework.permissions import BasePermission
+from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from core import audit
@@ -136,9 +137,17 @@ class OrganizationPermission(BasePermission):
             raise Http404
         if not organization.is_ready:
             raise OrganizationNotReady(organization.status)
-        required = view.required_permission
-        permission = required if isinstance(required, str) else required[request.method or "GET"]
+        permission = _required(view.required_permission, request.method or "GET")
         if may(token, permission):
             return True
         audit.record_refusal(request, permission)
         return False
+
+
+def _required(declared: str | dict[str, str], method: str) -> str:
+    if isinstance(declared, str):
+        return declared
+    permission = declared.get("GET" if method in SAFE_METHODS else method)
+    if permission is None:
+        raise MethodNotAllowed(method)
+    return permission

@@ -44,6 +44,11 @@ class AboveOwnRole(DomainError):
     title = "Above your own role"
 
 
+class ExpiryPassed(DomainError):
+    slug = "expiry-passed"
+    title = "This time has passed"
+
+
 class LastOwner(DomainError):
     slug = "last-owner"
     status = 409
@@ -269,6 +274,8 @@ def create_token(
     *, organization: Organization, new: NewToken, by: HasRole, actor: Actor, at: datetime
 ) -> tuple[ApiToken, str]:
     """Make an API token; returns the row and the text its holder sends, shown this once."""
+    if new.expires_at is not None and new.expires_at <= at:
+        raise ExpiryPassed("Choose a time in the future.", field="expires_at")
     with changing(organization):
         refuse_above(by, new.role)
         public_id = "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))

@@ -20,7 +20,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.db import ProgrammingError, connection, transaction
-from django.db.migrations import RunPython
+from django.db.migrations import RunPython, RunSQL
 from django.db.migrations.loader import MigrationLoader
 
 from core.tenancy import organization_context, public_context
@@ -55,11 +55,14 @@ def migrate_everything() -> list[str]:
 
 
 def migrations_digest() -> str:
-    """Return a digest of the migrations on disk: the template's identity."""
+    """Return a digest of the migrations on disk and the SQL they make: the template's identity."""
     digest = hashlib.sha256()
     for (app, name), migration in sorted(MigrationLoader(None).disk_migrations.items()):
-        source = Path(str(sys.modules[migration.__module__].__file__)).read_bytes()
-        digest.update(f"{app}.{name} {hashlib.sha256(source).hexdigest()}\n".encode())
+        digest.update(f"{app}.{name}\n".encode())
+        digest.update(Path(str(sys.modules[migration.__module__].__file__)).read_bytes())
+        for operation in migration.operations:
+            if isinstance(operation, RunSQL):  # its text may come from a file, as the catalogue's
+                digest.update(repr(operation.sql).encode())
     return digest.hexdigest()
 
 

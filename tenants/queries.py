@@ -9,14 +9,69 @@ from typing import TYPE_CHECKING
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from core.models import AuditEntry
+from core.access import HasRole, may
+from core.models import AuditEntry, OutboxEntry
 from tenants.models import ApiToken, Invitation, Membership, Organization, User
 
 if TYPE_CHECKING:
     from datetime import date
 
 LOST_AFTER = timedelta(seconds=10)
-SWITCHER_LIMIT = 50
+SWITCHER_LIMIT = 200
+TOKEN_ENDS_SOON = timedelta(days=14)
+PUSH_IS_LATE = timedelta(seconds=30)
+ACTION_LIMIT = 200
+ATTENTION_ROWS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A page that the palette can jump to."""
+
+    label: str
+    url_name: str
+    icon: str
+    permission: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Something that somebody should look at, with the page where it is mended."""
+
+    icon: str
+    text: str
+    url_name: str
+
+
+PAGES = (
+    Page(label="Home", url_name="tenants:home", icon="home", permission="organization.view"),
+    Page(label="Streams", url_name="streams:list", icon="broadcast", permission="streams.view"),
+    Page(label="New stream", url_name="streams:create", icon="plus", permission="streams.change"),
+    Page(
+        label="Clients and keys",
+        url_name="streams:client_list",
+        icon="key",
+        permission="clients.view",
+    ),
+    Page(
+        label="Settings of the organization",
+        url_name="settings_hierarchy:organization",
+        icon="adjustments",
+        permission="settings.view",
+    ),
+    Page(label="People", url_name="tenants:people", icon="users", permission="people.view"),
+    Page(
+        label="Invite somebody", url_name="tenants:invite", icon="mail", permission="people.change"
+    ),
+    Page(label="API tokens", url_name="tenants:tokens", icon="key", permission="tokens.view"),
+    Page(
+        label="About the organization",
+        url_name="tenants:profile",
+        icon="building-community",
+        permission="organization.change",
+    ),
+    Page(label="Audit", url_name="tenants:audit", icon="history", permission="audit.view"),
+)
 
 
 def waiting_organizations(*, at: datetime) -> QuerySet[Organization]:
@@ -38,9 +93,11 @@ def memberships_of(user: User, search: str = "") -> QuerySet[Membership]:
     return rows.order_by("organization__name")[:SWITCHER_LIMIT]
 
 
-def people_in(organization: Organization) -> QuerySet[Membership]:
+def people_in(organization: Organization, search: str = "") -> QuerySet[Membership]:
     rows: QuerySet[Membership] = organization.memberships.select_related("user")
-    return rows.order_by("user__email")
+    if search:
+        rows = rows.filter(Q(user__email__icontains=search) | Q(user__name__icontains=search))
+    return rows
 
 
 def waiting_invitations(organization: Organization) -> QuerySet[Invitation]:
@@ -55,6 +112,46 @@ def tokens_of(organization: Organization) -> QuerySet[ApiToken]:
     """Usable ones first, then by age."""
     rows: QuerySet[ApiToken] = organization.api_tokens.select_related("created_by")
     return rows.order_by(F("revoked_at").desc(nulls_first=True), "-created_at")
+
+
+def attention(organization: Organization, holder: HasRole, *, at: datetime) -> list[Problem]:
+    """What of this layer somebody should look at; other apps add theirs beside it."""
+    found = []
+    late = OutboxEntry.objects.filter(relayed_at__isnull=True, created_at__lt=at - PUSH_IS_LATE)
+    waiting = late.count()
+    if waiting:
+        text = f"{waiting} {'change waits' if waiting == 1 else 'changes wait'} to be pushed."
+        found.append(Problem(icon="wifi-off", text=text, url_name="streams:list"))
+    if may(holder, "tokens.view"):
+        found += [
+            Problem(
+                icon="key",
+                text=f"API token “{token.name}” expires within 14 days.",
+                url_name="tenants:tokens",
+            )
+            for token in _ending_tokens(organization, at)
+        ]
+    if may(holder, "people.change"):
+        expired = waiting_invitations(organization).filter(expires_at__lte=at)
+        found += [
+            Problem(
+                icon="mail",
+                text=f"The invitation of {invitation.email} has expired.",
+                url_name="tenants:people",
+            )
+            for invitation in expired[:ATTENTION_ROWS]
+        ]
+    return found
+
+
+def _ending_tokens(organization: Organization, at: datetime) -> QuerySet[ApiToken]:
+    ending = tokens_of(organization).filter(revoked_at__isnull=True, expires_at__gt=at)
+    return ending.filter(expires_at__lte=at + TOKEN_ENDS_SOON)[:ATTENTION_ROWS]
+
+
+def recent_changes(limit: int) -> QuerySet[AuditEntry]:
+    """The current organization's last changes, newest first."""
+    return AuditEntry.objects.filter(result=AuditEntry.Result.DONE)[:limit]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,4 +201,4 @@ def _midnight(day: date) -> datetime:
 def audit_actions() -> list[str]:
     """Every action that occurs in the current organization, for the filter."""
     names = AuditEntry.objects.order_by("action").values_list("action", flat=True)
-    return list(names.distinct())
+    return list(names.distinct()[:ACTION_LIMIT])
