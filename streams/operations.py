@@ -17,7 +17,7 @@ from core.models import AuditEntry
 from streams.lifecycle import ARCHIVABLE, step_between
 from streams.models import OPEN_STATES, SLUG_LENGTH, Stream, Transition
 from streams.queries import archived_from
-from streams.validation import InvalidFields, StreamFields, checked_stream
+from streams.validation import InvalidFields, StreamFields, checked_stream, slug_problem
 
 MAX_COMMENT = 500
 MAX_BULK = 200
@@ -107,16 +107,28 @@ def transition_stream(
     return row
 
 
-def archive_streams(*, slugs: Sequence[str], actor: Actor, at: datetime) -> tuple[int, int]:
-    """Archive those that can be; returns how many were archived and how many were left."""
+def archive_streams(*, slugs: Sequence[str], actor: Actor, at: datetime) -> tuple[list[str], int]:
+    """Archive those that can be; returns the slugs archived and how many were left as they are."""
     if len(slugs) > MAX_BULK:
         raise InvalidFields([("slugs", f"Choose at most {MAX_BULK} streams at once.")])
     with transaction.atomic():
-        chosen = Stream.objects.select_for_update().filter(slug__in=slugs).order_by("pk")
+        legal = [slug for slug in slugs if not slug_problem(slug)]
+        chosen = Stream.objects.select_for_update().filter(slug__in=legal).order_by("pk")
         rows = [row for row in chosen if row.state in ARCHIVABLE]
         for row in rows:
             _move(row, State.ARCHIVED, actor, at, "")
-    return len(rows), len(set(slugs)) - len(rows)
+    return [row.slug for row in rows], len(set(slugs)) - len(rows)
+
+
+def restore_streams(*, slugs: Sequence[str], actor: Actor, at: datetime) -> int:
+    """Bring archived streams back to the states they came from; returns how many."""
+    with transaction.atomic():
+        legal = [slug for slug in slugs if not slug_problem(slug)]
+        chosen = Stream.objects.select_for_update().filter(slug__in=legal, state=State.ARCHIVED)
+        rows = list(chosen.order_by("pk")[:MAX_BULK])
+        for row in rows:
+            _move(row, archived_from(row), actor, at, "")
+    return len(rows)
 
 
 def suggested_slug(title: str) -> str:

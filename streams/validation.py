@@ -25,6 +25,8 @@ MAX_TAGS = 20
 MAX_TAG = 40
 MAX_IDENTIFIERS = 50
 MAX_IDENTIFIER = 200
+# Words of addresses that stand where a slug could: /streams/new/.
+RESERVED_SLUGS = frozenset({"new", "archive", "restore", "live-and-soon"})
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -181,6 +183,8 @@ def bundle_ids_problem(bundle_ids: Sequence[str], platform: str) -> str:
 
 
 def slug_problem(slug: str) -> str:
+    if slug in RESERVED_SLUGS:
+        return "Gantry uses this word in its own addresses."
     try:
         valid_slug(slug)
     except ValidationError as error:

@@ -57,7 +57,7 @@ def test_create_keeps_origins_as_browsers_send_them(in_acme, actor):
         ("https://example.com:99999", "not an origin"),
         ("https://[::1", "not an origin"),
         ("null", "https://"),
-        ("https://" + "a" * 300 + ".com", ""),
+        ("https://" + "a" * 300 + ".com", "not an origin|host"),
     ],
 )
 def test_what_is_no_origin_is_refused(in_acme, actor, origin, words):
