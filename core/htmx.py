@@ -21,7 +21,9 @@ TOAST_CHARACTERS: Final = 30
 def wants_fragment(request: HttpRequest) -> bool:
     """Return whether htmx will swap the answer into a page that is already there."""
     htmx: HtmxDetails | None = getattr(request, "htmx", None)
-    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+    if htmx is None or not htmx:
+        return False
+    return not htmx.boosted and not htmx.history_restore_request
 
 
 def render(

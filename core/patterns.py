@@ -55,9 +55,12 @@ SNIPPETS = [
         "name": "JavaScript",
         "code": 'import { Gantry } from "./gantry.js";\n\n'
         'const gantry = new Gantry({ key: "gk_publishable_…", stream: "cup-final" });\n'
-        "gantry.on(\"change\", ({ settings }) => render(settings));\nawait gantry.start();",
+        'gantry.on("change", ({ settings }) => render(settings));\nawait gantry.start();',
     },
-    {"name": "Python", "code": 'async with Gantry(key="gk_…", stream="cup-final") as gantry:\n    …'},
+    {
+        "name": "Python",
+        "code": 'async with Gantry(key="gk_…", stream="cup-final") as gantry:\n    …',
+    },
     {"name": "curl", "code": "curl -X POST https://…/sdk/v1/sessions \\\n  -H 'X-SDK-Key: gk_…'"},
 ]
 
