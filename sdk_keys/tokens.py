@@ -34,7 +34,7 @@ SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 TEXT_CLAIMS = ("sub", "org", "stream", "client", "key", "jti")
 SLUG_CLAIMS = ("org", "stream", "client")
 CLAIMS = {"iss", "aud", "iat", "exp", *TEXT_CLAIMS}
-OPTIONAL_CLAIMS = {"origin"}
+OPTIONAL_CLAIMS = ("origin", "platform", "sdk")
 
 _jws = PyJWS(algorithms=[ALGORITHM])
 
@@ -79,6 +79,8 @@ class Session:
     issued_at: datetime
     expires_at: datetime
     origin: str = ""  # the web origin the session was opened from, when the key names any
+    platform: str = ""
+    sdk: str = ""  # "<name> <version>"
 
     @property
     def schema_name(self) -> str:
@@ -103,8 +105,7 @@ def sign_session(session: Session, *, ring: KeyRing, at: datetime) -> str:
         "iat": int(session.issued_at.timestamp()),
         "exp": int(session.expires_at.timestamp()),
     }
-    if session.origin:
-        claims["origin"] = session.origin
+    claims |= {name: text for name in OPTIONAL_CLAIMS if (text := getattr(session, name))}
     return _sign(json.dumps(claims, separators=(",", ":")).encode(), SESSION_TYPE, ring, at)
 
 
@@ -122,6 +123,8 @@ def read_session(token: str, *, ring: KeyRing, at: datetime) -> Session:
         issued_at=issued_at,
         expires_at=expires_at,
         origin=claims.get("origin", ""),
+        platform=claims.get("platform", ""),
+        sdk=claims.get("sdk", ""),
     )
 
 
@@ -170,11 +173,12 @@ def _claims(payload: bytes) -> dict[str, Any]:
         raise InvalidToken("its claims are not JSON") from error
     if not isinstance(claims, dict) or not claims.keys() >= CLAIMS:
         raise InvalidToken("a claim is missing")
-    if not claims.keys() <= CLAIMS | OPTIONAL_CLAIMS:
+    if not claims.keys() <= CLAIMS | set(OPTIONAL_CLAIMS):
         raise InvalidToken("it claims something unknown")
     if claims["iss"] != ISSUER or claims["aud"] != AUDIENCE:
         raise InvalidToken("it is meant for somebody else")
-    texts = [claims[name] for name in TEXT_CLAIMS] + [claims.get("origin", "-")]
+    texts = [claims[name] for name in TEXT_CLAIMS]
+    texts += [claims[name] for name in OPTIONAL_CLAIMS if name in claims]
     if not all(isinstance(text, str) and 0 < len(text) <= MAX_TEXT_LENGTH for text in texts):
         raise InvalidToken("a claim has the wrong type")
     if not all(SLUG.fullmatch(claims[name]) for name in SLUG_CLAIMS):

@@ -1,0 +1,592 @@
+"""How does one message reach every socket of this process? The only live file at the channel layer.
+
+One subscription per process. A frame arrives encoded and signed and is written as it is; what the
+process may have missed is found out by comparing versions, never by trusting that nothing was lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import logging
+import random
+import signal
+import threading
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from channels.layers import get_channel_layer
+from redis.exceptions import RedisError
+
+from core.push import GROUP
+from live import admission, protocol, store
+from live.admission import StorageAway
+from live.delivery import Delivery
+from live.freshness import Freshness
+from live.protocol import Ending, Wire
+from live.registry import Entry, Organization, Pair, Registry
+from live.sockets import Socket
+from sdk_keys import tokens
+from sdk_keys.signing import known_ring
+
+logger = logging.getLogger(__name__)
+_jitter = random.SystemRandom()
+
+TICK_S = 1.0
+FLUSH_S = 0.25
+LAGGING_EVERY_S = 0.05
+LAGGING_PATIENCE_S = 20
+STANDING_EVERY_S = 3.0
+ANNOUNCE_EVERY_S = 5.0
+IDLE_S = 600
+RESUBSCRIBE_AFTER_S = 1.0
+MAX_UNGREETED = 4000
+RESTART_SPREAD_MS_PER_SOCKET = 2
+MIN_RESTART_SPREAD_MS = 1000
+DELIVERY_S = 30
+GC_THRESHOLDS = (50_000, 50, 100)
+
+ENDINGS: dict[str, Ending] = {
+    "key-revoked": protocol.REVOKED,
+    "key-expired": protocol.REVOKED,
+    "organization-suspended": protocol.SUSPENDED,
+    "client-disabled": protocol.CLIENT_DISABLED,
+    "stream-not-open": protocol.STREAM_NOT_OPEN,
+    "unknown-stream": protocol.UNKNOWN_STREAM,
+    "wrong-origin": protocol.WRONG_ORIGIN,
+    "invalid-token": protocol.INVALID_TOKEN,
+    "token-expired": protocol.EXPIRED,
+    "unavailable": protocol.UNAVAILABLE,
+}
+
+
+class Hub:
+    """The sockets of this process and everything that keeps them true."""
+
+    def __init__(self) -> None:
+        self.registry = Registry()
+        self.redis = store.async_redis()
+        self.freshness = Freshness(self.registry, self.redis)
+        self.delivery = Delivery()
+        self.ungreeted: set[Socket] = set()
+        self.lagging: set[Socket] = set()
+        self.frames_sent = 0
+        self.connected = 0
+        self.subscribed = False
+        self.stopping = False
+        self.lag_s = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._channel = ""
+        self._checked_at = 0.0
+
+    # ── start and stop ────────────────────────────────────────────────────────────────────────
+
+    async def start(self) -> None:
+        """Begin to listen; works, on PostgreSQL alone, while Redis is away."""
+        with contextlib.suppress(StorageAway):
+            await self.freshness.ring()
+        for loop in (self._listen, self._tick, self._flush, self._catch_up_lagging):
+            self.spawn(self._forever(loop))
+
+    async def stop(self) -> None:
+        self.stopping = True
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(RedisError, OSError):
+            await self._retire_reports()
+        await self.redis.aclose()
+        layer: Any = get_channel_layer()
+        with contextlib.suppress(RedisError, OSError):
+            await layer.flush()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _forever(self, loop: Callable[[], Awaitable[None]]) -> None:
+        """Keep a loop alive: what it met is logged, and it starts again."""
+        while True:
+            try:
+                await loop()
+            except (RedisError, OSError) as error:
+                logger.warning("live.hub.redis_away error=%s", error)
+            except Exception:
+                logger.exception("live.hub.loop_failed")
+            await asyncio.sleep(RESUBSCRIBE_AFTER_S)
+
+    # ── tokens and sockets ────────────────────────────────────────────────────────────────────
+
+    async def entry(self, authorization: bytes) -> Entry:
+        """Return the verified token's entry with its pair ready, or raise a refusal."""
+        found = self.registry.entries.get(authorization)
+        if found is None or found.expires <= time.time():
+            found = await self._verify(authorization)
+        session = found.session
+        organization = found.pair.organization
+        if session.key not in organization.keys or not found.pair.judged:
+            with contextlib.suppress(StorageAway):  # readers survive the storage being away
+                await self.freshness.judge(organization, [found.pair], session.key)
+        if organization.keys.get(session.key):
+            raise admission.refused(organization.keys[session.key])
+        self.registry.remember(authorization, found)
+        await self.freshness.make_ready(found.pair)
+        return found
+
+    async def _verify(self, authorization: bytes) -> Entry:
+        scheme, _, raw = authorization.partition(b" ")
+        if scheme.lower() != b"bearer" or not raw:
+            raise tokens.InvalidToken("send it as Authorization: Bearer <token>")
+        token, at = raw.decode("latin-1").strip(), datetime.now(UTC)
+        try:
+            ring = await self.freshness.ring()
+            try:
+                session = tokens.read_session(token, ring=ring, at=at)
+            except tokens.UnknownSigningKey:
+                ring = await self.freshness.ring(refresh=True)
+                session = tokens.read_session(token, ring=ring, at=at)
+        except StorageAway as error:
+            raise admission.refused("unavailable") from error
+        organization = self.registry.organization(session.schema_name, session.organization)
+        pair = organization.pair(session.stream, session.client)
+        return Entry(session=session, pair=pair, expires=session.expires_at.timestamp())
+
+    def opened(self, socket: Socket) -> None:
+        self.connected += 1
+        self.ungreeted.add(socket)
+
+    @property
+    def is_overloaded(self) -> bool:
+        return self.stopping or len(self.ungreeted) >= MAX_UNGREETED
+
+    async def greet(self, socket: Socket, hello: protocol.Hello) -> None:
+        """Answer a client's hello and, from the same instant on, send it every change."""
+        pair = socket.pair
+        await self._announce(pair)
+        await self.freshness.make_ready(pair)
+        assert pair.frames is not None
+        if socket.ending is not None:
+            return
+        version = pair.frames.snapshot.version
+        self.ungreeted.discard(socket)
+        socket.version = socket.applied = hello.version
+        socket.sdk = f"{hello.sdk.name} {hello.sdk.version}" if hello.sdk else ""
+        socket.put(protocol.hello_wire(version, self._reconnect_spread_ms()))
+        if hello.version >= version:
+            socket.put(protocol.current_wire(version))
+        else:
+            self._send_newest(socket)
+        socket.next_ping_at = time.time() + _jitter.uniform(1, protocol.HEARTBEAT_S)
+        pair.sockets.add(socket)
+        self.delivery.joined(socket)
+
+    def closed(self, socket: Socket) -> None:
+        """Forget a socket, however it ended."""
+        self.connected -= 1
+        greeted = socket.version >= 0
+        self.ungreeted.discard(socket)
+        self.lagging.discard(socket)
+        socket.pair.sockets.discard(socket)
+        if greeted:
+            self.delivery.left(socket)
+
+    def acknowledged(self, socket: Socket, ack: protocol.Ack) -> None:
+        self.delivery.applied(socket, ack.version, time.time())
+
+    def _reconnect_spread_ms(self) -> int:
+        spread = self.connected * protocol.RECONNECT_SPREAD_MS_PER_SOCKET
+        return max(protocol.MIN_RECONNECT_SPREAD_MS, spread)
+
+    async def _announce(self, pair: Pair) -> None:
+        """Say that this pair has sockets, then look at the head: see `relay_config`."""
+        now = time.time()
+        if now - pair.announced_at < ANNOUNCE_EVERY_S:
+            return
+        pair.announced_at = now
+        organization = pair.organization
+        name = store.topic(pair.stream, pair.client)
+        try:
+            async with self.redis.pipeline(transaction=False) as pipeline:
+                pipeline.zadd(store.presence_key(organization.schema_name), {name: now})
+                pipeline.get(store.head_key(organization.schema_name))
+                _, head = await pipeline.execute()
+        except (RedisError, OSError):
+            return
+        if head is not None and int(head) > organization.head:
+            await self._recover(organization, int(head))
+
+    # ── frames ────────────────────────────────────────────────────────────────────────────────
+
+    async def _listen(self) -> None:
+        layer: Any = get_channel_layer()
+        channel = await layer.new_channel()
+        await layer.group_add(GROUP, channel)
+        self.subscribed = True
+        logger.info("live.hub.subscribed")
+        try:
+            while True:
+                message = await layer.receive(channel)
+                self.fan_out(message["frames"])
+        finally:
+            self.subscribed = False
+
+    def fan_out(self, frames: Iterable[dict[str, Any]]) -> None:
+        """Write what arrived to the sockets it is for. Never waits."""
+        received = set()
+        for frame in frames:
+            organization = self.registry.organizations.get(frame["schema_name"])
+            if organization is None:
+                continue
+            kind = frame["kind"]
+            if kind == "config":
+                received.add((frame["schema_name"], frame["topic"]))
+                self._push_config(organization, frame)
+            elif kind == "head":
+                self._raise_head(organization, json.loads(frame["text"]), received)
+            elif kind == "revoke":
+                self._revoke(organization, json.loads(frame["text"])["key"])
+            elif kind == "standing":
+                self.spawn(self._judge_again(organization))
+            else:
+                self._broadcast(organization, frame)
+
+    def _push_config(self, organization: Organization, frame: dict[str, Any]) -> None:
+        pair = organization.pairs.get(store.pair_of(frame["topic"]))
+        if pair is None:
+            return
+        version, wire = frame["version"], Wire(frame["text"])
+        base = protocol.base_of(frame["text"])
+        behind = self._write_step(pair, base, version, wire)
+        pair.answers = None
+        self.spawn(self._take_in(pair, base, version, wire, behind))
+
+    def _write_step(self, pair: Pair, base: int, version: int, wire: Wire) -> list[Socket]:
+        """Write to everybody who holds the base; return those who hold something older."""
+        behind: list[Socket] = []
+        data, written = wire.data, 0
+        for socket in pair.sockets:
+            held = socket.version
+            if held >= version:
+                continue
+            if (held != base and base) or socket.lagging_since:
+                behind.append(socket)
+                continue
+            transport = socket.direct
+            if transport is None:
+                socket.put(wire)
+            elif transport.is_closing():
+                continue
+            elif transport.get_write_buffer_size() > protocol.CALM_WAITING_BYTES:
+                behind.append(socket)
+                continue
+            else:
+                transport.write(data)
+            socket.version = version
+            written += 1
+        self.frames_sent += written
+        return behind
+
+    async def _take_in(
+        self, pair: Pair, base: int, version: int, wire: Wire, behind: list[Socket]
+    ) -> None:
+        """Get the snapshot the frame leads to, for those who ask next or were left behind."""
+        async with pair.lock:
+            if pair.snapshot is None or pair.snapshot.version < version:
+                await self.freshness.load(pair.organization, [pair])
+        if pair.frames is not None and pair.frames.snapshot.version == version and base:
+            pair.frames.add_step(base, wire)
+        pair.prepare(stale=self.freshness.storage_away)
+        for socket in behind:
+            self._send_newest(socket)
+
+    def _send_newest(self, socket: Socket) -> None:
+        """Bring one socket to the newest snapshot, at once or as soon as it reads again."""
+        frames = socket.pair.frames
+        if frames is None or socket.ending is not None:
+            return
+        waiting = socket.waiting_bytes()
+        if waiting > protocol.MAX_WAITING_BYTES:
+            socket.end(protocol.SLOW)
+        elif waiting > protocol.CALM_WAITING_BYTES:
+            socket.lagging_since = socket.lagging_since or time.time()
+            self.lagging.add(socket)
+        else:
+            socket.lagging_since = 0.0
+            self.lagging.discard(socket)
+            if socket.version < frames.snapshot.version:
+                ring = known_ring()
+                socket.put(frames.leading_from(socket.version, ring=ring, at=datetime.now(UTC)))
+                socket.version = frames.snapshot.version
+                self.frames_sent += 1
+
+    def _raise_head(
+        self, organization: Organization, news: dict[str, Any], received: set[tuple[str, str]]
+    ) -> None:
+        """Move to the next config version; pairs outside its scope stay good, the rest reload."""
+        version = news["version"]
+        organization.note_publish(version, news["sent_at"])
+        self.lag_s = max(0.0, time.time() - news["sent_at"])
+        contiguous = organization.head == version - 1
+        if news["head"] <= organization.head:
+            return
+        organization.head = news["head"]
+        missed = []
+        for pair in organization.pairs.values():
+            inside = news["stream"] in {None, pair.stream} and news["client"] in {None, pair.client}
+            got_it = (organization.schema_name, store.topic(pair.stream, pair.client)) in received
+            if contiguous and not inside:
+                pair.good_at = max(pair.good_at, version)
+            elif pair.sockets and not got_it:
+                missed.append(pair)
+            pair.prepare(stale=self.freshness.storage_away)
+        if missed:
+            self.spawn(self._reload(organization, missed))
+
+    async def _recover(self, organization: Organization, head: int) -> None:
+        """Versions were missed: read again everything that has sockets."""
+        organization.head = max(organization.head, head)
+        for pair in organization.pairs.values():
+            pair.prepare(stale=self.freshness.storage_away)
+        pairs = [pair for pair in organization.pairs.values() if pair.sockets]
+        await self._reload(organization, pairs)
+
+    async def _reload(self, organization: Organization, pairs: list[Pair]) -> None:
+        late = [pair for pair in pairs if not pair.is_current]
+        if late:
+            await self.freshness.load(organization, late)
+        for pair in late:
+            pair.prepare(stale=self.freshness.storage_away)
+            for socket in list(pair.sockets):
+                self._send_newest(socket)
+
+    def _broadcast(self, organization: Organization, frame: dict[str, Any]) -> None:
+        """Write a frame of another app as it is, to one topic or to the whole organization."""
+        wire, topic = Wire(frame["text"]), frame["topic"]
+        for pair in organization.pairs.values():
+            if topic in {"", store.topic(pair.stream, pair.client)}:
+                for socket in pair.sockets:
+                    socket.put(wire)
+
+    # ── who may stay ──────────────────────────────────────────────────────────────────────────
+
+    def _revoke(self, organization: Organization, key: str) -> None:
+        organization.keys[key] = "key-revoked"
+        self.registry.forget_key(organization, key)
+        self._end_refused(organization)
+
+    async def _judge_again(self, organization: Organization) -> None:
+        with contextlib.suppress(StorageAway):
+            await self.freshness.judge(organization, organization.pairs.values())
+            self._end_refused(organization)
+
+    def _end_refused(self, organization: Organization) -> None:
+        everybody = [*organization.sockets()]
+        everybody += [each for each in self.ungreeted if each.pair.organization is organization]
+        for socket in everybody:
+            pair, key = socket.pair, socket.entry.session.key
+            refusal = organization.keys.get(key) or organization.refusal or pair.refusal
+            if refusal:
+                socket.end(ENDINGS[refusal])
+
+    # ── loops ─────────────────────────────────────────────────────────────────────────────────
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = time.time()
+            self._look_at_sockets(now)
+            await self._compare_heads()
+            if now - self._checked_at >= STANDING_EVERY_S:
+                self._checked_at = now
+                await self._ask_storage()
+                await self._announce_all(now)
+                self._drop_idle(now)
+
+    def _look_at_sockets(self, now: float) -> None:
+        for socket in [s for s in self.ungreeted if now - s.opened_at > protocol.HELLO_TIMEOUT_S]:
+            socket.end(protocol.HELLO_TIMEOUT)
+        for pair in self.registry.pairs():
+            snapshot = pair.snapshot
+            if not pair.sockets or snapshot is None:
+                continue
+            ping = protocol.ping_wire(snapshot.version)
+            for socket in [s for s in pair.sockets if now >= s.next_ping_at]:
+                self._ping(socket, ping, now)
+
+    def _ping(self, socket: Socket, ping: Wire, now: float) -> None:
+        if now >= socket.entry.expires:
+            socket.end(protocol.EXPIRED)
+        elif now - socket.heard_at > protocol.SILENCE_S:
+            socket.end(protocol.SLOW)
+        elif not socket.lagging_since:
+            socket.put(ping)
+        socket.next_ping_at = min(now + protocol.HEARTBEAT_S, max(socket.entry.expires, now + 1))
+
+    async def _catch_up_lagging(self) -> None:
+        while True:
+            await asyncio.sleep(LAGGING_EVERY_S)
+            now = time.time()
+            for socket in list(self.lagging):
+                if now - socket.lagging_since > LAGGING_PATIENCE_S:
+                    self.lagging.discard(socket)
+                    socket.end(protocol.SLOW)
+                else:
+                    self._send_newest(socket)
+
+    async def _compare_heads(self) -> None:
+        """Find versions whose frames never came. One second of grace: they may be on their way."""
+        organizations = [each for each in self.registry.organizations.values() if each.head]
+        if not organizations:
+            return
+        keys = [store.head_key(each.schema_name) for each in organizations]
+        try:
+            heads = await self.redis.mget(keys)
+        except (RedisError, OSError):
+            self.freshness.redis_away = True
+        else:
+            if self.freshness.redis_away:
+                self.freshness.redis_away = False
+                self.delivery.mark_all()
+            for organization, head in zip(organizations, heads, strict=True):
+                await self._compare_head(organization, int(head or 0))
+
+    async def _compare_head(self, organization: Organization, head: int) -> None:
+        known = max(head, organization.suspected_head)
+        if known > organization.head and organization.suspected_head >= known:
+            await self._recover(organization, known)
+        organization.suspected_head = max(known, organization.head)
+
+    async def _ask_storage(self) -> None:
+        """Ask PostgreSQL who may stay and which version is in force."""
+        for organization in list(self.registry.organizations.values()):
+            try:
+                await self.freshness.judge(organization, organization.pairs.values())
+            except StorageAway:
+                self.freshness.set_storage_away(away=True)
+                return
+            self._end_refused(organization)
+            if self.freshness.redis_away or not self.subscribed:
+                await self._compare_head(organization, organization.suspected_head)
+        if self.freshness.storage_away:
+            await self._storage_is_back()
+        else:
+            await self.freshness.ring(refresh=True)
+
+    async def _storage_is_back(self) -> None:
+        try:
+            await self.freshness.ring(refresh=True)
+        except StorageAway:
+            return
+        self.freshness.set_storage_away(away=False)
+        for organization in list(self.registry.organizations.values()):
+            await self._recover(organization, organization.suspected_head)
+
+    async def _announce_all(self, now: float) -> None:
+        with contextlib.suppress(RedisError, OSError):
+            for organization in list(self.registry.organizations.values()):
+                names = {
+                    store.topic(pair.stream, pair.client): now
+                    for pair in organization.pairs.values()
+                    if pair.sockets
+                }
+                if names:
+                    await self.redis.zadd(store.presence_key(organization.schema_name), names)
+
+    def _drop_idle(self, now: float) -> None:
+        self.registry.forget_expired(now)
+        for organization in list(self.registry.organizations.values()):
+            for names, pair in list(organization.pairs.items()):
+                if not pair.sockets and now - pair.used_at > IDLE_S:
+                    del organization.pairs[names]
+            if not organization.pairs:
+                del self.registry.organizations[organization.schema_name]
+
+    async def _flush(self) -> None:
+        written_at = 0.0
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            if time.time() - written_at > DELIVERY_S / 3:
+                self.delivery.mark_all()  # before the reports expire
+                written_at = time.time()
+            await self._write_reports()
+
+    async def _write_reports(self) -> None:
+        reports = self.delivery.take_changes()
+        if not reports:
+            return
+        process, now = self.delivery.process, time.time()
+        try:
+            async with self.redis.pipeline(transaction=False) as pipeline:
+                for schema_name, fields in reports.items():
+                    key = store.delivery_key(schema_name, process)
+                    pipeline.hset(key, items=[each for pair in fields.items() for each in pair])
+                    pipeline.expire(key, DELIVERY_S)
+                    pipeline.zadd(store.processes_key(schema_name), {process: now})
+                await pipeline.execute()
+        except (RedisError, OSError):
+            self.delivery.give_back(reports)
+            raise
+
+    async def _retire_reports(self) -> None:
+        for schema_name in self.registry.organizations:
+            await self.redis.delete(store.delivery_key(schema_name, self.delivery.process))
+            await self.redis.zrem(store.processes_key(schema_name), self.delivery.process)
+
+    # ── the process ───────────────────────────────────────────────────────────────────────────
+
+    def say_goodbye(self) -> None:
+        """Tell every socket to come back later, each at another moment."""
+        self.stopping = True
+        sockets = [socket for pair in self.registry.pairs() for socket in pair.sockets]
+        sockets += list(self.ungreeted)
+        spread = max(MIN_RESTART_SPREAD_MS, len(sockets) * RESTART_SPREAD_MS_PER_SOCKET)
+        for socket in sockets:
+            socket.end(protocol.restart(_jitter.randint(0, spread)))
+
+
+_hub: Hub | None = None
+
+
+def current_hub() -> Hub:
+    """Return the hub of this process; it exists between start-up and shutdown."""
+    assert _hub is not None, "the lifespan has not started the hub"
+    return _hub
+
+
+async def start_process() -> Hub:
+    """Make the hub, listen, and prepare the process for many small objects that live long."""
+    global _hub
+    _hub = Hub()
+    await _hub.start()
+    if threading.current_thread() is threading.main_thread():
+        _say_goodbye_on_sigterm(_hub)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    return _hub
+
+
+async def stop_process() -> None:
+    global _hub
+    if _hub is not None:
+        await _hub.stop()
+        _hub = None
+
+
+def _say_goodbye_on_sigterm(hub: Hub) -> None:
+    """Before the server closes everything with a bare 1012, say `bye` with a spread."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before = signal.getsignal(number)
+
+        def handler(received: int, frame: Any, before: Any = before) -> None:
+            loop.call_soon_threadsafe(hub.say_goodbye)
+            if callable(before):
+                before(received, frame)
+
+        signal.signal(number, handler)
