@@ -14,7 +14,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,7 +119,7 @@ def event_columns(readable: Sequence[Readable]) -> dict[str, list[object]]:
     return columns
 
 
-_HEADER_COLUMNS = {
+_HEADER_COLUMNS: dict[str, Callable[[BatchHeader], object]] = {
     "organization": lambda header: header.schema_name.encode(),
     "stream": lambda header: header.stream.encode(),
     "client": lambda header: header.client.encode(),
