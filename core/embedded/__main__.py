@@ -9,13 +9,14 @@ from core.embedded import folder
 from core.embedded.local_servers import servers
 from core.embedded.options import Options
 from core.embedded.problem import StartProblem
+from core.embedded.programs import ProductFor, product
 from core.embedded.stopping import Stopped, StopRequests
 from core.embedded.supervisor import Supervisor
 
 USAGE = "usage: python -m core.embedded [servers]"
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], *, product_for: ProductFor = product) -> int:
     """Run what was asked for; every expected failure is one sentence and exit status 1."""
     if arguments not in ([], ["servers"]):
         print(USAGE, file=sys.stderr)
@@ -27,16 +28,16 @@ def main(arguments: list[str]) -> int:
         if arguments:
             run_servers(options.var, stops)
         else:
-            run_gantry(options, stops)
+            run_gantry(options, stops, product_for)
     except StartProblem as problem:
         print(problem, file=sys.stderr)
         return 1
     return 0
 
 
-def run_gantry(options: Options, stops: StopRequests) -> None:
+def run_gantry(options: Options, stops: StopRequests, product_for: ProductFor) -> None:
     with folder.claimed(options.var):
-        Supervisor(options, stops).run()
+        Supervisor(options, stops, product_for).run()
 
 
 def run_servers(var: Path, stops: StopRequests) -> None:

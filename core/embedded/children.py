@@ -208,7 +208,8 @@ def _group_of(account: str | None) -> int | None:
 
 def _stop_leftover(entry: dict[str, int | str]) -> None:
     pid = int(entry["pid"])
-    os.kill(pid, int(entry["stop_signal"]))
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, int(entry["stop_signal"]))
     if not _gone_within(pid, entry["identity"], LEFTOVER_PATIENCE_S):
         _kill_group(pid)
     if not _gone_within(pid, entry["identity"], LEFTOVER_PATIENCE_S):

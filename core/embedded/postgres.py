@@ -140,8 +140,6 @@ class Postgres:
                 f"PostgreSQL could not create its data folder {self._home}: "
                 f"{reason[-1] if reason else 'initdb said nothing'}."
             )
-        if self.durable:
-            os.sync()
         draft.rename(self._data)
 
     def _hand_over(self, *paths: Path) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from core.embedded.children import Program
 from core.embedded.options import Options
@@ -24,6 +24,9 @@ class Product:
     web: Program
     background: tuple[Program, ...]
     audience: tuple[Program, ...]
+
+
+ProductFor = Callable[[Options, Mapping[str, str]], Product]
 
 
 def product(options: Options, urls: Mapping[str, str]) -> Product:

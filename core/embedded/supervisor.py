@@ -4,14 +4,13 @@ import dataclasses
 import http.client
 import sys
 import time
-from collections.abc import Callable, Mapping
 
 from core.embedded import banner, endpoints, given, logs, preparation
 from core.embedded.children import Child, Children, Program, last_line, status_words
 from core.embedded.local_servers import Chosen, start_servers
 from core.embedded.options import Options
 from core.embedded.problem import StartProblem
-from core.embedded.programs import Product, product
+from core.embedded.programs import Product, ProductFor
 from core.embedded.stopping import Stopped, StopRequests
 
 TICK_S = 0.2
@@ -47,13 +46,7 @@ class Backoff:
 class Supervisor:
     """Everything that runs under one var/ folder, from the first check to the last stop."""
 
-    def __init__(
-        self,
-        options: Options,
-        stops: StopRequests,
-        *,
-        product_for: Callable[[Options, Mapping[str, str]], Product] = product,
-    ) -> None:
+    def __init__(self, options: Options, stops: StopRequests, product_for: ProductFor) -> None:
         self._options = options
         self._product_for = product_for
         self._stops = stops
