@@ -165,7 +165,7 @@ class Override(Scoped):
     objects = ScopedQuerySet.as_manager()
 
     class Meta:
-        ordering = ["key", "stream", "client"]
+        ordering = ["key", "stream_id", "client_id"]
         constraints = [
             models.UniqueConstraint(
                 fields=["stream", "client", "key"],

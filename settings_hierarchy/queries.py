@@ -102,7 +102,7 @@ def current_version() -> int:
 
 def load_path(scope: Scope) -> Path:
     """Read a scope's path in one statement, so that values and version are of one moment."""
-    versions = ScopeVersion.objects.on_path(scope).order_by("-change")
+    versions = ScopeVersion.objects.on_path(scope).order_by("-change_id")
     overrides = Override.objects.on_path(scope).order_by("pk")
     row = (
         ConfigState.objects.annotate(
@@ -177,8 +177,8 @@ def path_at(scope: Scope, version: int) -> Path:
     last = (
         until.on_path(scope)
         .exclude(kind=Change.Kind.CATALOGUE)
-        .order_by("stream", "client", "key", "-version")
-        .distinct("stream", "client", "key")
+        .order_by("stream_id", "client_id", "key", "-version")
+        .distinct("stream_id", "client_id", "key")
     )
     changes = [catalogue, *last]
     newest = max(changes, key=lambda change: change.version)

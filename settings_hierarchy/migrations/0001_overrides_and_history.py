@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
                 ('stream', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='streams.stream')),
             ],
             options={
-                'ordering': ['key', 'stream', 'client'],
+                'ordering': ['key', 'stream_id', 'client_id'],
             },
         ),
         migrations.CreateModel(

@@ -1,0 +1,58 @@
+"""A stream, two apps and a short way to write a setting in acme."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from settings_hierarchy.models import Scope
+from settings_hierarchy.operations import Written, set_override
+from tests.factories import make_client, make_stream
+
+NOW = datetime(2026, 11, 20, 21, 3, 17, tzinfo=UTC)
+
+
+@contextmanager
+def costs(statements: int):
+    """Count the statements of a block, without django-tenants' own `SET search_path`."""
+    with CaptureQueriesContext(connection) as captured:
+        yield
+    own = [query["sql"] for query in captured if "search_path" not in query["sql"]]
+    assert len(own) == statements, "\n".join(own)
+
+
+@pytest.fixture
+def final(acme):
+    return make_stream(acme, "final", title="The Final")
+
+
+@pytest.fixture
+def semifinal(acme):
+    return make_stream(acme, "semifinal", title="Semi-final")
+
+
+@pytest.fixture
+def ios(acme):
+    return make_client(acme, "ios", name="iOS app", platform="ios")
+
+
+@pytest.fixture
+def web(acme):
+    return make_client(acme, "web", name="Web player")
+
+
+@pytest.fixture
+def put(in_acme, actor) -> Callable[..., Written]:
+    """Return `put(key, value, scope)`: write as the tester, now."""
+
+    def write(key: str, value: object, scope: Scope | None = None, **fields) -> Written:
+        return set_override(
+            scope=scope or Scope(), key=key, value=value, actor=actor, at=NOW, **fields
+        )
+
+    return write
