@@ -28,8 +28,8 @@ check: .venv/.installed-dev ## lint, format, types, layers, templates, Django's 
 		if output=$$("$$@" 2>&1); then echo "ok      $$name"; \
 		else failed=1; echo "FAILED  $$name"; echo "$$output" | sed 's/^/        /'; fi; \
 	}; \
-	check "ruff"                $(BIN)/ruff check . ; \
-	check "ruff format"         $(BIN)/ruff format --check . ; \
+	check "ruff"                $(BIN)/ruff check -q --output-format concise . ; \
+	check "ruff format"         $(BIN)/ruff format -q --check . ; \
 	check "house rules"         $(BIN)/python -m core.lint ; \
 	check "mypy"                $(BIN)/mypy . ; \
 	check "import-linter"       $(BIN)/lint-imports ; \

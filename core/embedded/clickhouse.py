@@ -41,15 +41,18 @@ SERVER_CONFIGURATION = """\
 </clickhouse>
 """
 
+# `poll_interval`: seconds after which an idle connection notices a stop (10 unless said).
 # `default` has no password, because the engine's own keep-alive statement runs under that name.
 USERS = """\
 <clickhouse>
   <profiles>
     <default>
       <network_compression_method>lz4</network_compression_method>
+      <poll_interval>1</poll_interval>
     </default>
     <reader>
       <network_compression_method>lz4</network_compression_method>
+      <poll_interval>1</poll_interval>
       <readonly>1</readonly>
       <allow_ddl>0</allow_ddl>
       <max_execution_time>{reader_seconds}</max_execution_time>

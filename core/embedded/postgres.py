@@ -118,14 +118,8 @@ class Postgres:
         password_file = draft.parent / "password"
         write_private(password_file, self.password + "\n")
         self._hand_over(self._home, draft, password_file)
-        command = (
-            *self.identity.wrapper, _binary("initdb"), "-D", str(draft), "-U", ROLE,
-            f"--pwfile={password_file}", "--auth=scram-sha-256", "--encoding=UTF8",
-            "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C.UTF-8",
-            "--no-sync", "--no-instructions",
-        )  # fmt: skip
         made = subprocess.run(
-            command,
+            self._initdb(draft, password_file),
             cwd=self._home,
             user=self.identity.account,
             capture_output=True,
@@ -141,6 +135,14 @@ class Postgres:
                 f"{reason[-1] if reason else 'initdb said nothing'}."
             )
         draft.rename(self._data)
+
+    def _initdb(self, data: Path, password_file: Path) -> tuple[str, ...]:
+        return (
+            *self.identity.wrapper, _binary("initdb"), "-D", str(data), "-U", ROLE,
+            f"--pwfile={password_file}", "--auth=scram-sha-256", "--encoding=UTF8",
+            "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C.UTF-8",
+            "--no-instructions", *(() if self.durable else ("--no-sync",)),
+        )  # fmt: skip
 
     def _hand_over(self, *paths: Path) -> None:
         if self.identity.account is None:

@@ -10,7 +10,7 @@ from core.embedded.wheels import ROOT
 
 STAGE = 1
 WORKER_PROCESSES = 2
-WS_MAX_BYTES = 65_536
+WS_MAX_BYTES = 1_048_576  # over 64 KB the consumer says `bye too-large` itself
 GRACEFUL_STOP_S = 4
 DEMO_VIEWERS = 20
 CELERY = ("-m", "celery", "-A", "config")
