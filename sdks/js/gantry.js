@@ -126,6 +126,13 @@ function checkOrder(held, version, base) {
   if (base && base !== held) throw new Refused("gap", `based on ${base}, held ${held}`);
 }
 
+/** A UUID also where the page is no secure context (some television engines). */
+function uuid() {
+  if (globalThis.crypto.randomUUID) return String(globalThis.crypto.randomUUID());
+  const hex = Array.from(globalThis.crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`;
+}
+
 /** @param {string | null} value @returns {number} seconds */
 function retryAfterS(value) {
   if (!value) return 0;
@@ -177,8 +184,8 @@ class KeyRing {
     if (!key) throw new Refused("unknown-kid", kid);
     const [head, body, signature] = jws.split(".");
     const signed = new TextEncoder().encode(`${head}.${body}`);
-    const valid = await this.verifySignature(key, decodeBase64url(signature), signed).catch(() => false);
-    if (!valid) throw new Refused("bad-signature", "the signature does not fit the bytes");
+    const fault = await this.verifySignature(key, decodeBase64url(signature), signed).then((valid) => (valid ? "" : "it does not fit the bytes"), String);
+    if (fault) throw new Refused("bad-signature", fault);
     return parseObject(decodeBase64url(body));
   }
 }
@@ -203,8 +210,7 @@ export class GantryClient {
     this._random = options.random ?? Math.random;
     this._keys = new KeyRing(this, options);
     this._names = { base_url: this._baseUrl, key_id: sdkKey.split("_")[2] ?? "", stream: options.stream };
-    /** @type {string} */
-    this._deviceId = globalThis.crypto.randomUUID();
+    this._deviceId = uuid();
     /** @type {{jws: string, deltas: string[], complete: boolean}} */
     this._chain = { jws: "", deltas: [], complete: false };
     /** @type {((change: Change) => void)[]} */
@@ -229,6 +235,7 @@ export class GantryClient {
     /** @type {Promise<unknown>} */
     this._applying = Promise.resolve();
     this._wakers = new Set();
+    this._leaving = new AbortController();
   }
 
   get version() {
@@ -256,7 +263,7 @@ export class GantryClient {
   /** Queues one engagement event; it leaves with the next batch. @param {string} type @param {{[name: string]: string | number | boolean}} [properties] */
   track(type, properties = {}) {
     if (this.get("analytics.enabled", true) === false) return;
-    this._waiting.push(JSON.stringify({ id: globalThis.crypto.randomUUID(), type, at: new Date().toISOString(), properties }));
+    this._waiting.push(JSON.stringify({ id: uuid(), type, at: new Date().toISOString(), properties }));
     while (this._waiting.length > MAX_WAITING) this._waiting.shift(), this._count("events-dropped");
     if (this._waiting.length >= FLUSH_AT) this._wake("events");
   }
@@ -269,8 +276,12 @@ export class GantryClient {
   /** Loads the cache and begins in the background; never waits for the network. */
   async start() {
     this._stopped = false;
+    this._leaving = new AbortController();
     this.status = "connecting";
     await this._load();
+    for (const [event, act] of /** @type {[string, () => unknown][]} */ ([["pagehide", () => this._sendBatch(true).catch(() => {})], ["online", () => this.retryNow()]])) {
+      globalThis.addEventListener?.(event, act, { signal: this._leaving.signal });
+    }
     this._run(this._stayConnected());
     this._run(this._sendEvents());
   }
@@ -278,6 +289,7 @@ export class GantryClient {
   /** Sends what is queued once more and closes the socket. */
   async stop() {
     this._stopped = true;
+    this._leaving.abort();
     for (const waker of this._wakers) waker.end();
     this._socket?.close(1000);
     await this._sendBatch(true).catch(() => {});
@@ -335,7 +347,7 @@ export class GantryClient {
   /** Holds one socket until it ends (throws Retry) or the session has been renewed (returns). */
   async _listen() {
     const url = this._url("live").replace(/^http/, "ws");
-    const socket = new (this._options.WebSocket ?? globalThis.WebSocket)(url, ["gantry.v1", `bearer.${this._token}`]);
+    const socket = this._openSocket(url);
     const used = this._token;
     /** @type {JsonObject | null} */
     let bye = null;
@@ -382,6 +394,15 @@ export class GantryClient {
         this._applying = work.catch(() => {});
       };
     }).finally(() => (this._socket = this._socket === socket ? null : this._socket));
+  }
+
+  /** @param {string} url @returns {any} */
+  _openSocket(url) {
+    try {
+      return new (this._options.WebSocket ?? globalThis.WebSocket)(url, ["gantry.v1", `bearer.${this._token}`]);
+    } catch (error) {
+      throw new Retry(`no socket here: ${error}`);
+    }
   }
 
   async _renew() {
@@ -433,6 +454,7 @@ export class GantryClient {
   async _accept(jws, receivedAt, frame) {
     const payload = await this._keys.verify(jws);
     if (frame && (frame.base !== payload.base || frame.version !== payload.version)) throw new Refused("malformed", "the frame and its signed content differ");
+    if (frame) this.stale = false;
     const before = this.snapshot;
     this.snapshot = advanced(before, payload, this._options.stream);
     this._etag = "";
@@ -441,7 +463,7 @@ export class GantryClient {
     await this._save();
     const samplePct = numberOr(this.get("sdk.applied_ack_sample_pct"), 100);
     if (this._socket?.readyState !== 1 || this._random() * 100 >= samplePct) return;
-    const overridden = Object.keys(this._options.local ?? {}).filter((key) => this.snapshot && key in this.snapshot.settings);
+    const overridden = Object.keys(this._options.local ?? {}).filter((key) => this.snapshot && Object.hasOwn(this.snapshot.settings, key));
     const applied_in_ms = Math.round((performance.now() - receivedAt) * 1000) / 1000;
     this._socket.send(JSON.stringify({ type: "ack", version: this.version, applied_in_ms, overridden: overridden.sort().slice(0, 100) }));
   }
@@ -449,8 +471,8 @@ export class GantryClient {
   /** @param {Snapshot | null} before @param {Snapshot} after */
   _tell(before, after) {
     const old = before?.settings ?? {};
-    const values = Object.fromEntries(Object.entries(after.settings).filter(([key, value]) => canonical(old[key]) !== canonical(value)));
-    const removed = Object.keys(old).filter((key) => !(key in after.settings));
+    const values = Object.fromEntries(Object.entries(after.settings).filter(([key, value]) => !Object.hasOwn(old, key) || canonical(old[key]) !== canonical(value)));
+    const removed = Object.keys(old).filter((key) => !Object.hasOwn(after.settings, key));
     for (const listener of this._listeners) {
       try {
         listener({ version: after.version, published_at: after.published_at, values, removed });

@@ -1,17 +1,18 @@
 """How does a test start either SDK and look inside it? One face for Python and JavaScript."""
 
 import asyncio
+import itertools
 import json
 import random
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from sdks.python.gantry_sdk import GantryClient, Options
 
 NODE = shutil.which("node") or ""
 JS_DRIVER = Path(__file__).with_name("js_driver.mjs")
+ANSWER_WITHIN_S = 20
 
 
 class PythonDriver:
@@ -29,32 +30,8 @@ class PythonDriver:
             self._client.track(kind, properties)
 
 
-class JsDriver:
-    def __init__(self, process):
-        self._process = process
-
-    async def state(self):
-        return await self._ask({"op": "state"})
-
-    async def track(self, kind, properties, times):
-        request = {"op": "track", "kind": kind, "properties": properties, "times": times}
-        await self._ask(request)
-
-    async def stop(self):
-        await self._ask({"op": "stop"})
-
-    async def _ask(self, request):
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        await self._process.stdin.drain()
-        line = await asyncio.wait_for(self._process.stdout.readline(), 10)
-        assert line, "the JavaScript driver ended"
-        return json.loads(line)
-
-
 @asynccontextmanager
-async def python_client(
-    base_url, sdk_key, *, stream, cache, settings
-) -> AsyncIterator[PythonDriver]:
+async def python_client(base_url, sdk_key, *, stream, cache, settings):
     options = Options(
         local=settings.get("local", {}),
         automatic_events=settings.get("automatic_events", False),
@@ -69,21 +46,75 @@ async def python_client(
 
 
 @asynccontextmanager
-async def js_client(base_url, sdk_key, *, stream, cache, settings) -> AsyncIterator[JsDriver]:
+async def python_host():
+    yield python_client
+
+
+class JsDriver:
+    """One client inside the node process."""
+
+    def __init__(self, host, client):
+        self._host = host
+        self._client = client
+
+    async def state(self):
+        return await self.ask("state")
+
+    async def track(self, kind, properties, times):
+        await self.ask("track", kind=kind, properties=properties, times=times)
+
+    async def ask(self, operation, **fields):
+        return await self._host.ask({"client": self._client, "op": operation, **fields})
+
+
+class JsHost:
+    """One node process that runs many clients; a JSON line each way for each request."""
+
+    def __init__(self, process):
+        self._process = process
+        self._numbers = itertools.count(1)
+        self._waiting = {}
+        self._reading = asyncio.create_task(self._read())
+
+    async def ask(self, request):
+        number = next(self._numbers)
+        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        self._process.stdin.write(json.dumps({"number": number, **request}).encode() + b"\n")
+        return await asyncio.wait_for(answer, ANSWER_WITHIN_S)
+
+    async def _read(self):
+        while line := await self._process.stdout.readline():
+            answer = json.loads(line)
+            self._waiting.pop(answer["number"]).set_result(answer)
+
+    @asynccontextmanager
+    async def client(self, base_url, sdk_key, *, stream, cache, settings):
+        driver = JsDriver(self, next(self._numbers))
+        where = {"baseUrl": base_url, "sdkKey": sdk_key, "stream": stream, "cache": str(cache)}
+        await driver.ask("start", **where, settings=settings)
+        try:
+            yield driver
+        finally:
+            await driver.ask("stop")
+
+    async def close(self):
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+        await self._reading
+
+
+@asynccontextmanager
+async def js_host():
     process = await asyncio.create_subprocess_exec(
         NODE, "--experimental-websocket", "--no-warnings", str(JS_DRIVER),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**22,
     )  # fmt: skip
-    start = {"baseUrl": base_url, "sdkKey": sdk_key, "stream": stream, "cache": str(cache)}
-    driver = JsDriver(process)
+    host = JsHost(process)
     try:
-        await driver._ask({"op": "start", **start, "settings": settings})
-        yield driver
-        await driver.stop()
+        yield host.client
     finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+        await host.close()
 
 
-CLIENTS = {"python": python_client, "js": js_client}
+HOSTS = {"python": python_host, "js": js_host}

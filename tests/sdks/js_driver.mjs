@@ -1,10 +1,10 @@
-// One JavaScript client, driven by JSON lines on stdin; each request gets one line of state back.
+// JavaScript clients driven by JSON lines on stdin; each request gets one line of state back.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { GantryClient } from "../../sdks/js/gantry.js";
 
-let gantry;
+const clients = new Map();
 
 /** The one cache of a case is the one file of its folder. */
 function fileStorage(folder) {
@@ -16,22 +16,25 @@ function fileStorage(folder) {
 }
 
 const operations = {
-  async start({ baseUrl, sdkKey, stream, cache, settings }) {
+  async start({ client, baseUrl, sdkKey, stream, cache, settings }) {
     const { defaults, local, automatic_events: automaticEvents = false, time_scale: timeScale = 1, random } = settings;
     const options = { stream, defaults, local, automaticEvents, timeScale, storage: fileStorage(cache) };
-    gantry = new GantryClient(baseUrl, sdkKey, { ...options, random: random === undefined ? undefined : () => random });
+    const gantry = new GantryClient(baseUrl, sdkKey, { ...options, random: random === undefined ? undefined : () => random });
     if (process.env.GANTRY_DEBUG) gantry.onError((reason, detail) => console.error(reason, detail));
+    clients.set(client, gantry);
     await gantry.start();
   },
   state() {},
-  track({ kind, properties, times }) { for (let i = 0; i < times; i++) gantry.track(kind, properties ?? {}); },
-  async stop() { await gantry.stop(); },
+  track({ client, kind, properties, times }) {
+    for (let i = 0; i < times; i++) clients.get(client).track(kind, properties ?? {});
+  },
+  stop({ client }) { return clients.get(client).stop(); },
 };
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const request = JSON.parse(line);
+async function answer(request) {
   await operations[request.op](request);
-  const { version, status, stale, counters, snapshot } = gantry;
-  console.log(JSON.stringify({ version, status, stale, counters, settings: snapshot?.settings ?? {} }));
-  if (request.op === "stop") process.exit(0);
+  const { version, status, stale, counters, snapshot } = clients.get(request.client);
+  console.log(JSON.stringify({ number: request.number, version, status, stale, counters, settings: snapshot?.settings ?? {} }));
 }
+
+for await (const line of createInterface({ input: process.stdin })) void answer(JSON.parse(line));

@@ -50,8 +50,10 @@ class Site:
 
 async def test_browser_applies_refuses_and_starts_from_its_cache():
     signer = Signer()
-    phase = {"sockets": [[HELLO, {"current": 1}, DELTA, {"expect": {"type": "ack"}}, FORGED]]}
-    phase["http"] = {"GET config": [{"jws": {"version": 2, "settings": {"colour": "blue"}}}]}
+    phase = {
+        "sockets": [[HELLO, {"current": 1}, DELTA, {"expect": {"type": "ack"}}, FORGED]],
+        "http": {"GET config": [{"jws": {"version": 2, "settings": {"colour": "blue"}}}]},
+    }
     site = Site(ScriptedServer(signer, phase, time_scale=0.02))
     async with serving(site) as base_url, async_playwright() as playwright:
         browser = await playwright.chromium.launch(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.sdks.drivers import CLIENTS, NODE
+from tests.sdks.drivers import HOSTS, NODE
 from tests.sdks.scripted_server import ScriptedServer, Signer, serving
 
 CONTRACT = Path(__file__).parents[2] / "sdks" / "contract" / "cases.json"
@@ -20,7 +20,7 @@ AT_ONCE = 6
 SETTINGS = {"local", "defaults", "automatic_events", "time_scale", "random"}
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=CLIENTS)
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=HOSTS)
 async def outcomes(request, tmp_path_factory):
     """Play the selected cases, some at a time: they mostly wait. Returns their faults by name."""
     sdk = request.param
@@ -30,11 +30,13 @@ async def outcomes(request, tmp_path_factory):
     names = [name for name in CASES if name in selected]
     turn = asyncio.Semaphore(AT_ONCE)
 
-    async def one(name):
+    async def one(client, name):
         async with turn:
-            return await play_case(CLIENTS[sdk], CASES[name], tmp_path_factory.mktemp(sdk))
+            return await play_case(client, CASES[name], tmp_path_factory.mktemp(sdk))
 
-    faults = await asyncio.gather(*map(one, names), return_exceptions=True)
+    async with HOSTS[sdk]() as client:
+        plays = [one(client, name) for name in names]
+        faults = await asyncio.gather(*plays, return_exceptions=True)
     return dict(zip(names, faults, strict=True))
 
 

@@ -351,6 +351,7 @@ class GantryClient:
         payload = await self._keys.verify(self._shared.http, jws)
         if frame and any(frame.get(name) != payload.get(name) for name in ("base", "version")):
             raise Refused("malformed", "the frame and its signed content differ")
+        self.stale = self.stale and frame is None
         before, after = self.snapshot, advanced(self.snapshot, payload, stream=self._stream)
         self.snapshot = after
         self._etag = ""
