@@ -13,7 +13,6 @@ ORGANIZATION = "o/<slug:organization>/"
 urlpatterns = [
     path("", views.start, name="start"),
     path("organizations/", views.switch, name="switch"),
-    path("organizations/<slug:slug>/progress/", views.progress, name="progress"),
     path("o/new/", views.create, name="create"),
     path("invitations/<str:secret>/", people_views.invitation, name="invitation"),
     path("invitations/<str:secret>/account/", people_views.register, name="register"),

@@ -9,7 +9,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
-from django_htmx.http import HttpResponseClientRedirect
 
 from core import htmx
 from core.access import may, requires, signed_in
@@ -18,7 +17,7 @@ from core.errors import DomainError
 from core.tenancy import OrganizationRequest
 from tenants import operations, queries
 from tenants.forms import OrganizationForm, ProfileForm
-from tenants.models import Organization, User
+from tenants.models import User
 
 RECENT_CHANGES = 8
 LAST_ORGANIZATION = "last_organization"
@@ -72,20 +71,6 @@ def create(request: HttpRequest) -> HttpResponse:
             form.add_error(error.field or None, error.message)
     status = 422 if form.is_bound else 200
     return render(request, "tenants/create.html", {"form": form}, status=status)
-
-
-@require_GET
-@signed_in
-def progress(request: HttpRequest, slug: str) -> HttpResponse:
-    """Tell the waiting page how far the making of an organization is; then go on to its home."""
-    organization = Organization.objects.filter(
-        slug=slug, memberships__user_id=_user(request).pk
-    ).first()
-    if organization is None:
-        raise Http404
-    if organization.is_ready:
-        return HttpResponseClientRedirect(reverse("tenants:home", args=[slug]))
-    return render(request, "tenants/_progress.html", {"organization": organization})
 
 
 @require_GET
