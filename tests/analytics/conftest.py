@@ -80,8 +80,8 @@ def make_source(schema_name: str, **fields) -> Source:
     return Source(schema_name=schema_name, **(known | fields))
 
 
-def make_event(at: datetime, **fields) -> dict[str, Any]:
-    known = {"id": str(uuid.uuid4()), "type": "reaction", "at": at.isoformat()}
+def make_event(now: datetime, /, **fields) -> dict[str, Any]:
+    known = {"id": str(uuid.uuid4()), "type": "reaction", "at": now.isoformat()}
     return known | fields
 
 
@@ -90,8 +90,9 @@ def as_body(events: list[Any]) -> bytes:
 
 
 @pytest.fixture
-def ingest(buffer_url) -> Iterator[Ingest]:
-    """A consumer that a test drives step by step."""
+def ingest(buffer_url, monkeypatch) -> Iterator[Ingest]:
+    """A consumer that a test drives step by step and that does not wait for more."""
+    monkeypatch.setattr("analytics.ingest.LONGEST_WAIT_S", 0.1)
     consumer = Ingest(buffer_url, threading.Event())
     consumer._prepare()
     yield consumer
