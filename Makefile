@@ -29,7 +29,7 @@ check: .venv/.installed-dev ## lint, format, types, layers, templates, Django's 
 		else failed=1; echo "FAILED  $$name"; echo "$$output" | sed 's/^/        /'; fi; \
 	}; \
 	check "ruff"                $(BIN)/ruff check -q --output-format concise . ; \
-	check "ruff format"         $(BIN)/ruff format -q --check . ; \
+	check "ruff format"         $(BIN)/ruff format --check --output-format concise . ; \
 	check "house rules"         $(BIN)/python -m core.lint ; \
 	check "mypy"                $(BIN)/mypy . ; \
 	check "import-linter"       $(BIN)/lint-imports ; \

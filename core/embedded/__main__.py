@@ -21,6 +21,7 @@ def main(arguments: list[str], *, product_for: ProductFor = product) -> int:
     if arguments not in ([], ["servers"]):
         print(USAGE, file=sys.stderr)
         return 2
+    os.umask(0o077)
     stops = StopRequests()
     stops.listen()
     try:
