@@ -183,7 +183,8 @@ class Audience:
                     await stop.wait()
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
-                await asyncio.gather(*map(self._leave, self._viewers))
+                leaving, self._viewers = self._viewers, []
+                await asyncio.gather(*map(self._leave, leaving))
         self._shared.http.close()
 
     async def _pass_time(self, streams: Iterable[tuple[str, str]]) -> None:

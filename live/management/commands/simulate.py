@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from argparse import ArgumentParser
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ class Command(BaseCommand):
             loop.call_later(duration_s, stop.set)
         watching = asyncio.create_task(audience.watch(stop))
         while not watching.done():
-            await asyncio.wait([watching], timeout=REPORT_EVERY_S)
             self.stdout.write(audience.report())
-        with suppress(asyncio.CancelledError):
-            await watching
+            await asyncio.wait([watching], timeout=REPORT_EVERY_S)
+        await watching
+        self.stdout.write("The audience has left.")
