@@ -19,12 +19,19 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("_patterns/", patterns, name="patterns"),
     path(ORGANIZATION_API, include("tenants.api_urls")),
     path(ORGANIZATION_API, include("streams.api_urls")),
+    path("api/v1/organizations/<slug:organization>/", include("settings_hierarchy.api_urls")),
     path(ORGANIZATION_API, include("sdk_keys.api_urls")),
     path("api/schema/", public(SpectacularAPIView.as_view()), name="api-schema"),
     path(
         "api/docs/",
         public(SpectacularSwaggerSplitView.as_view(url_name="api-schema")),
         name="api-docs",
+    ),
+    path("o/<slug:organization>/", include("sdk_keys.urls")),
+    path("o/<slug:organization>/", include("settings_hierarchy.cloning_urls")),
+    path(
+        "api/v1/organizations/<slug:organization>/",
+        include("settings_hierarchy.cloning_api_urls"),
     ),
 ]
 

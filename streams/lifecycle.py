@@ -87,7 +87,7 @@ STEPS: dict[str, tuple[Step, ...]] = {
 }
 ARCHIVABLE = frozenset(state for state, steps in STEPS.items() if ARCHIVE in steps)
 
-_HINTS = {
+_HINTS: dict[tuple[str, str], str] = {
     (State.DRAFT, State.LIVE): "Schedule it first.",
     (State.DRAFT, State.ENDED): "It has not been live.",
     (State.SCHEDULED, State.ENDED): "It has not been live.",
@@ -130,4 +130,4 @@ def _hint(state: str, to: str, steps: tuple[Step, ...]) -> str:
         return "SDKs already know it, so it cannot become a draft again."
     if state == State.ARCHIVED and steps:
         return f"Restore it to {steps[0].to} first."
-    return _HINTS.get((State(state), State(to)), "That step does not exist.")
+    return _HINTS.get((state, to), "That step does not exist.")

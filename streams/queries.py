@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, F, Func, Q, QuerySet, TextField
+from django.db.models import Case, Count, F, Func, Q, QuerySet, TextField, When
 from django.db.models.functions import Lower
 
 from streams.lifecycle import Step, steps_from
-from streams.models import Client, Stream, StreamQuerySet, Transition
+from streams.models import OPEN_STATES, Client, Stream, StreamQuerySet, Transition
 
 PAGE_SIZE = 50
 MAX_LISTED_TAGS = 200
 STARTING_SOON = timedelta(hours=24)
 HOME_ROWS = 12
 HISTORY_ROWS = 20
+PALETTE_ROWS = 6
 
 _STARTS = F("starts_at")
 SORTS = {
@@ -99,6 +100,28 @@ def live_and_soon(at: datetime) -> tuple[list[Stream], list[Stream]]:
     live = [row for row in rows if row.is_live]
     soon = [row for row in rows if not row.is_live]
     return sorted(live, key=lambda row: row.live_at or at)[:HOME_ROWS], soon[:HOME_ROWS]
+
+
+def streams_needing_attention(at: datetime) -> Sequence[Stream]:
+    """Return what should be live by now and is not, then drafts that start within a day."""
+    late = Q(state=Stream.State.SCHEDULED, starts_at__lt=at)
+    unready = Q(state=Stream.State.DRAFT, starts_at__gt=at, starts_at__lte=at + STARTING_SOON)
+    return list(Stream.objects.filter(late | unready).order_by("starts_at", "pk")[:HOME_ROWS])
+
+
+def example_stream() -> str:
+    """Return the slug of a stream that SDKs may join: what is live before what comes next."""
+    joinable = Stream.objects.filter(state__in=OPEN_STATES)
+    live_first = Case(When(state=Stream.State.LIVE, then=0), default=1)
+    slugs = joinable.order_by(live_first, "-starts_at").values_list("slug", flat=True)
+    return slugs.first() or "your-stream"
+
+
+def palette_matches(search: str) -> tuple[list[Stream], list[Client]]:
+    """Return the few streams and clients that a search for a page may mean."""
+    streams = find_streams(StreamFilter(search=search))[:PALETTE_ROWS]
+    clients = find_clients(ClientFilter(search=search))[:PALETTE_ROWS]
+    return list(streams), list(clients)
 
 
 def find_clients(wanted: ClientFilter) -> QuerySet[Client]:

@@ -26,7 +26,9 @@ MAX_TAG = 40
 MAX_IDENTIFIERS = 50
 MAX_IDENTIFIER = 200
 # Words of addresses that stand where a slug could: /streams/new/.
-RESERVED_SLUGS = frozenset({"new", "archive", "restore", "live-and-soon"})
+RESERVED_SLUGS = frozenset(
+    {"new", "archive", "restore", "live-and-soon", "attention", "search", "tallies"}
+)
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 

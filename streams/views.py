@@ -175,6 +175,25 @@ def home_live(request: OrganizationRequest) -> HttpResponse:
     return htmx.render(request, "streams/home_live.html", "streams/_home_live.html", context)
 
 
+@require_GET
+@requires("streams.view")
+def home_attention(request: OrganizationRequest) -> HttpResponse:
+    """Show streams somebody should look at: a part of the organization's home page."""
+    streams = queries.streams_needing_attention(timezone.now())
+    context = {"streams": streams, "section": "home"}
+    return htmx.render(request, "streams/attention.html", "streams/_attention.html", context)
+
+
+@require_GET
+@requires("streams.view")
+def palette(request: OrganizationRequest) -> HttpResponse:
+    """Show streams and clients that match what was typed into the palette."""
+    search = StreamFilterForm(request.GET).wanted(queries.DEFAULT_SORT).search
+    streams, clients = queries.palette_matches(search) if search else ([], [])
+    context = {"streams": streams, "clients": clients, "section": "streams"}
+    return htmx.render(request, "streams/palette.html", "streams/_palette.html", context)
+
+
 def _detail(
     request: OrganizationRequest, stream: Stream, refusal: DomainError | None = None
 ) -> HttpResponse:
