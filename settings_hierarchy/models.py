@@ -69,6 +69,11 @@ class ScopedQuerySet(models.QuerySet[Row]):
             rows = rows.filter(client=scope.client)
         return rows
 
+    def of_level(self, level: Level) -> Self:
+        on_stream = level in {Level.STREAM, Level.CLIENT_ON_STREAM}
+        of_client = level in {Level.CLIENT, Level.CLIENT_ON_STREAM}
+        return self.filter(stream__isnull=not on_stream, client__isnull=not of_client)
+
 
 class Scoped(models.Model):
     """A row that belongs to one scope."""

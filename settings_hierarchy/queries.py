@@ -292,6 +292,12 @@ def override_at(scope: Scope, key: str) -> Override | None:
     return Override.objects.at(scope).filter(key=key).select_related("change").first()
 
 
+def changes_lock(scope: Scope, key: str, locked: bool) -> bool:
+    """Say whether holding it like this would set or release a lock of the scope."""
+    override = override_at(scope, key)
+    return (override is not None and override.locked) != locked
+
+
 def lock_above(scope: Scope, key: str) -> Override | None:
     """Return the weaker scope's override that locks the setting here; the weakest counts."""
     locks = Override.objects.above(scope).filter(key=key, locked=True)

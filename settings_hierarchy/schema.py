@@ -164,6 +164,14 @@ class Catalogue:
         except KeyError:
             raise UnknownSetting(key) from None
 
+    @property
+    def headings(self) -> tuple[Group, ...]:
+        return tuple(self.groups.values())
+
+    @property
+    def rows(self) -> tuple[Setting, ...]:
+        return tuple(self.settings.values())
+
     def in_group(self, group: str) -> tuple[Setting, ...]:
         return tuple(setting for setting in self if setting.group == group)
 

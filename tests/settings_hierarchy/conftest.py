@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from core.tenancy import organization_context
 from settings_hierarchy.models import Scope
 from settings_hierarchy.operations import Written, set_override
 from tests.factories import make_client, make_stream
@@ -47,12 +48,24 @@ def web(acme):
 
 
 @pytest.fixture
-def put(in_acme, actor) -> Callable[..., Written]:
-    """Return `put(key, value, scope)`: write as the tester, now."""
+def put(acme, actor) -> Callable[..., Written]:
+    """Return `put(key, value, scope)`: write in acme as the tester, now."""
 
     def write(key: str, value: object, scope: Scope | None = None, **fields) -> Written:
-        return set_override(
-            scope=scope or Scope(), key=key, value=value, actor=actor, at=NOW, **fields
-        )
+        with organization_context(acme.schema_name):
+            return set_override(
+                scope=scope or Scope(), key=key, value=value, actor=actor, at=NOW, **fields
+            )
 
     return write
+
+
+@pytest.fixture
+def inside(acme):
+    """Return `inside(read)`: read acme's rows in a test that sends requests."""
+
+    def run(read):
+        with organization_context(acme.schema_name):
+            return read()
+
+    return run

@@ -23,6 +23,12 @@ from tests.settings_hierarchy.conftest import NOW
 
 pytestmark = pytest.mark.django_db
 
+
+@pytest.fixture(autouse=True)
+def _in_acme(in_acme):
+    """These tests speak to operations and queries, inside acme."""
+
+
 GAMES = "overlays.games.enabled"
 
 
