@@ -161,6 +161,11 @@ def last_line(log: Path) -> str:
     return lines[-1][:SENTENCE_MAX] if lines else "it wrote nothing"
 
 
+def group_of(account: str | None) -> int | None:
+    """The primary group of another account; None for ourselves."""
+    return None if account is None else pwd.getpwnam(account).pw_gid
+
+
 def _spawn(program: Program, log: Path) -> subprocess.Popen[bytes]:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -173,7 +178,7 @@ def _spawn(program: Program, log: Path) -> subprocess.Popen[bytes]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
             user=program.account,
-            group=_group_of(program.account),
+            group=group_of(program.account),
             extra_groups=[] if program.account else None,
             preexec_fn=_die_with_parent(program.stop_signal, os.getpid()),
         )
@@ -200,10 +205,6 @@ def _die_with_parent(stop_signal: signal.Signals, parent: int) -> Callable[[], N
             os._exit(1)
 
     return ask
-
-
-def _group_of(account: str | None) -> int | None:
-    return None if account is None else pwd.getpwnam(account).pw_gid
 
 
 def _stop_leftover(entry: dict[str, int | str]) -> None:

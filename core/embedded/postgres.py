@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from core.embedded import folder, wheels
-from core.embedded.children import Program
+from core.embedded.children import Program, group_of
 from core.embedded.files import write_private
 from core.embedded.problem import StartProblem
 
@@ -122,6 +122,8 @@ class Postgres:
             self._initdb(draft, password_file),
             cwd=self._home,
             user=self.identity.account,
+            group=group_of(self.identity.account),
+            extra_groups=[] if self.identity.account else None,
             capture_output=True,
             text=True,
             check=False,
@@ -190,7 +192,13 @@ def _runs(command: tuple[str, ...]) -> bool:
 
 def _runs_as_unprivileged(command: tuple[str, ...]) -> bool:
     tried = subprocess.run(
-        command, cwd="/", user=UNPRIVILEGED, extra_groups=[], capture_output=True, check=False
+        command,
+        cwd="/",
+        user=UNPRIVILEGED,
+        group=group_of(UNPRIVILEGED),
+        extra_groups=[],
+        capture_output=True,
+        check=False,
     )
     return tried.returncode == 0
 
