@@ -17,13 +17,13 @@ VARIABLES = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Endpoints:
-    """URLs of the servers in use (None: neither started nor given), and of Gantry itself."""
+    """URLs of the servers in use (empty: neither started nor given), and of Gantry itself."""
 
-    database_url: str | None = None
-    redis_url: str | None = None
-    clickhouse_url: str | None = None
-    clickhouse_reader_url: str | None = None
-    base_url: str | None = None
+    database_url: str = ""
+    redis_url: str = ""
+    clickhouse_url: str = ""
+    clickhouse_reader_url: str = ""
+    base_url: str = ""
     demo: bool = False
 
     def environment(self) -> dict[str, str]:

@@ -97,10 +97,10 @@ def start_servers(
     ]
     _start_all(children, [server for is_wanted, server in wanted if is_wanted])
     return Endpoints(
-        database_url=postgres.url if chosen.postgres else None,
-        redis_url=valkey.url if chosen.valkey else None,
-        clickhouse_url=clickhouse.url if chosen.clickhouse else None,
-        clickhouse_reader_url=clickhouse.reader_url if chosen.clickhouse else None,
+        database_url=postgres.url if chosen.postgres else "",
+        redis_url=valkey.url if chosen.valkey else "",
+        clickhouse_url=clickhouse.url if chosen.clickhouse else "",
+        clickhouse_reader_url=clickhouse.reader_url if chosen.clickhouse else "",
     )
 
 

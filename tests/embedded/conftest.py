@@ -17,7 +17,7 @@ PATIENCE_S = 40.0
 
 
 @pytest.fixture(scope="package")
-def var(tmp_path_factory) -> Path:
+def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("servers") / "var"
 
 

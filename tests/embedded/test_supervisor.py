@@ -42,7 +42,7 @@ def wait_until(condition, seconds: float) -> None:
         time.sleep(0.05)
 
 
-def status_of(environment, path: str) -> int:
+def status_of(environment, path: str):
     url = f"http://127.0.0.1:{environment['GANTRY_PORT']}{path}"
     with urllib.request.urlopen(url, timeout=5) as answer:
         return answer.status
