@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from sdk_keys.models import SdkKey
 
 JAVASCRIPT = """\
-import {{ GantryClient }} from "./gantry.js"; // sdks/js/gantry.js, or {base_url}/static/sdks/gantry.js
+// The file is sdks/js/gantry.js; this server has it at /static/sdks/gantry.js
+import {{ GantryClient }} from "./gantry.js";
 
-const gantry = new GantryClient("{base_url}", "{key}", {{ stream: "{stream}" }});
+const key = "{key}";
+const gantry = new GantryClient("{base_url}", key, {{ stream: "{stream}" }});
 gantry.onChange(({{ values }}) => console.log("changed", values));
 await gantry.start(); // never waits for the network
 
@@ -23,8 +25,13 @@ from gantry_sdk import GantryClient  # sdks/python
 
 
 async def main() -> None:
-    cache = Path("gantry-cache.json")
-    async with GantryClient("{base_url}", "{key}", stream="{stream}", cache=cache) as gantry:
+    gantry = GantryClient(
+        "{base_url}",
+        "{key}",
+        stream="{stream}",
+        cache=Path("gantry-cache.json"),
+    )
+    async with gantry:
         gantry.on_change(lambda change: print("changed", dict(change.values)))
         print(gantry.get("overlays.games.enabled", True))
         await asyncio.sleep(3600)
@@ -45,7 +52,8 @@ OPENFEATURE = """\
 import {{ OpenFeature }} from "@openfeature/web-sdk";
 import {{ GantryClient }} from "./gantry.js";
 
-const gantry = new GantryClient("{base_url}", "{key}", {{ stream: "{stream}" }});
+const key = "{key}";
+const gantry = new GantryClient("{base_url}", key, {{ stream: "{stream}" }});
 await gantry.start();
 
 const resolve = (flagKey, defaultValue) => ({{ value: gantry.get(flagKey, defaultValue) }});
