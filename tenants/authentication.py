@@ -11,6 +11,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from tenants import operations
 from tenants.models import ApiToken
 
 
@@ -24,6 +25,7 @@ class ApiTokenAuthentication(BaseAuthentication):
         token = _find(value.decode("ascii", "replace").strip())
         if scheme.lower() != b"bearer" or token is None:
             raise AuthenticationFailed("The API token is not valid.")
+        operations.note_token_use(token=token, at=timezone.now())
         return token.created_by, token
 
     def authenticate_header(self, request: Request) -> str:

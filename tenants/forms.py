@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.validators import ProhibitNullCharactersValidator
+from django.http import HttpRequest, QueryDict
 
 from core.access import HasRole, may, permissions_of
 from tenants.models import Role, User, valid_slug
@@ -15,6 +16,11 @@ from tenants.queries import AuditFilter
 
 TOKEN_LIVES = [("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("", "Never")]
 SEARCH_LENGTH = 200
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """Return what a form is bound to: an empty POST counts as filled in wrongly."""
+    return request.POST if request.method == "POST" else None
 
 
 def assignable_roles(by: HasRole) -> list[tuple[str, str]]:

@@ -11,10 +11,11 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from celery import current_app
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from core import audit, push
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 RESERVED_SLUGS = frozenset({"new"})
 ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 ID_LENGTH = 12
+USE_NOTED_EVERY = timedelta(minutes=1)
 
 
 class SlugTaken(DomainError):
@@ -80,7 +82,7 @@ def create_organization(
                 current_app.send_task, "tenants.provision", kwargs={"organization": slug}
             )
             transaction.on_commit(send, robust=True)
-    except IntegrityError as error:
+    except (IntegrityError, ValidationError) as error:  # django-tenants checks before saving
         raise SlugTaken(f"“{slug}” is taken. Choose another short name.", field="slug") from error
     logger.info("tenants.organization.created organization=%s", slug)
     return organization
@@ -324,6 +326,12 @@ def revoke_token(
             at=at,
             before={"name": token.name, "role": token.role},
         )
+
+
+def note_token_use(*, token: ApiToken, at: datetime) -> None:
+    """Keep when a token was last used, to the minute: reads stay cheap."""
+    if token.last_used_at is None or token.last_used_at < at - USE_NOTED_EVERY:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=at)
 
 
 # Shared

@@ -27,6 +27,7 @@ from tenants.forms import (
     RoleForm,
     TokenForm,
     assignable_roles,
+    posted,
 )
 from tenants.models import Invitation, User
 
@@ -93,7 +94,7 @@ def member_remove(request: OrganizationRequest, user_id: int) -> HttpResponseBas
 @requires("people.change")
 def invite(request: OrganizationRequest) -> HttpResponse:
     """Ask for an address and a role; answer with the link, shown this once."""
-    form = InvitationForm(request.POST or None, by=request.membership)
+    form = InvitationForm(posted(request), by=request.membership)
     if request.method == "POST" and form.is_valid():
         try:
             invitation, link = invitations.invite(
@@ -283,7 +284,7 @@ def tokens(request: OrganizationRequest) -> HttpResponse:
 @requires("tokens.change")
 def token_create(request: OrganizationRequest) -> HttpResponse:
     """Ask for name, role and life; answer with the token, shown this once."""
-    form = TokenForm(request.POST or None, by=request.membership)
+    form = TokenForm(posted(request), by=request.membership)
     if request.method == "POST" and form.is_valid():
         at = timezone.now()
         new = operations.NewToken(

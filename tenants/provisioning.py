@@ -197,7 +197,9 @@ def _create_schema(schema_name: str) -> None:
 
 
 def _replay(statements: list[Statement]) -> None:
+    """Execute a recording; rows in it are checked at once, or a later ALTER TABLE is refused."""
     with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for sql, parameters in statements:
             cursor.execute(sql, parameters)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import F, Q, QuerySet
-from django.utils import timezone
 
 from core.access import HasRole, may
 from core.models import AuditEntry, OutboxEntry
@@ -188,14 +187,10 @@ def audit_entries(chosen: AuditFilter) -> QuerySet[AuditEntry]:
     }
     rows = rows.filter(**{name: value for name, value in exact.items() if value})
     if chosen.since:
-        rows = rows.filter(at__gte=_midnight(chosen.since))
+        rows = rows.filter(at__gte=datetime.combine(chosen.since, time.min, tzinfo=UTC))
     if chosen.until:
-        rows = rows.filter(at__lt=_midnight(chosen.until + timedelta(days=1)))
+        rows = rows.filter(at__lte=datetime.combine(chosen.until, time.max, tzinfo=UTC))
     return rows
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=timezone.get_current_timezone())
 
 
 def audit_actions() -> list[str]:

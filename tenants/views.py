@@ -16,7 +16,7 @@ from core.audit import Actor
 from core.errors import DomainError
 from core.tenancy import OrganizationRequest
 from tenants import operations, queries
-from tenants.forms import OrganizationForm, ProfileForm
+from tenants.forms import OrganizationForm, ProfileForm, posted
 from tenants.models import User
 
 RECENT_CHANGES = 8
@@ -56,7 +56,7 @@ def create(request: HttpRequest) -> HttpResponse:
     user = _user(request)
     if not user.is_staff:
         raise Http404
-    form = OrganizationForm(request.POST or None)
+    form = OrganizationForm(posted(request))
     if request.method == "POST" and form.is_valid():
         try:
             organization = operations.create_organization(
@@ -94,7 +94,7 @@ def home(request: OrganizationRequest) -> HttpResponse:
 def profile(request: OrganizationRequest) -> HttpResponseBase:
     """Show and change what is known of the organization itself."""
     organization = request.organization
-    form = ProfileForm(request.POST or None, initial={"name": organization.name})
+    form = ProfileForm(posted(request), initial={"name": organization.name})
     if request.method == "POST" and form.is_valid():
         operations.rename_organization(
             organization=organization,

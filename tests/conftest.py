@@ -11,26 +11,35 @@ from django.test import Client as Browser
 from core.audit import Actor
 from core.tenancy import PUBLIC, organization_context
 from tenants.models import Organization, Role, User
-from tenants.provisioning import make_schema
+from tenants.provisioning import make_schema, schema_exists
 from tests.factories import make_member, make_token, make_user
 
 SLUGS = {"acme": "Acme Sports", "rival": "Rival Media"}
+
+
+def place(slug: str) -> Organization:
+    """Return the organization; a transactional test before may have emptied the public tables."""
+    schema_name = f"org_{slug}"
+    if not schema_exists(schema_name):
+        make_schema(schema_name)
+    organization, _ = Organization.objects.get_or_create(
+        slug=slug,
+        defaults={
+            "name": SLUGS[slug],
+            "schema_name": schema_name,
+            "status": Organization.Status.ACTIVE,
+            "progress_pct": 100,
+        },
+    )
+    return organization
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
     """Two organizations with real schemas, committed once; tests roll back to them."""
     with django_db_blocker.unblock():
-        for slug, name in SLUGS.items():
-            if not Organization.objects.filter(slug=slug).exists():
-                make_schema(f"org_{slug}")
-                Organization.objects.create(
-                    slug=slug,
-                    name=name,
-                    schema_name=f"org_{slug}",
-                    status=Organization.Status.ACTIVE,
-                    progress_pct=100,
-                )
+        for slug in SLUGS:
+            place(slug)
 
 
 @pytest.fixture(autouse=True)
@@ -50,12 +59,12 @@ def _quick_passwords(settings):
 
 @pytest.fixture
 def acme(db) -> Organization:
-    return Organization.objects.get(slug="acme")
+    return place("acme")
 
 
 @pytest.fixture
 def rival(db) -> Organization:
-    return Organization.objects.get(slug="rival")
+    return place("rival")
 
 
 @pytest.fixture
