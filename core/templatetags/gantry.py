@@ -177,6 +177,7 @@ def sort_th(context: Context, key: str, label: str, form: str, numeric: bool = F
     current = context.get("sort") or context["request"].GET.get("sort", "")
     ascending, descending = current == key, current == f"-{key}"
     return {
+        "key": key,
         "label": label,
         "form": form,
         "numeric": numeric,

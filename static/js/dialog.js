@@ -44,7 +44,7 @@ document.addEventListener("input", (event) => {
 });
 
 document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target.id !== "modal") return;
+  if (event.detail.target?.id !== "modal") return; // a restored page has no target
   if (event.detail.target.childElementCount) open(event.detail.target);
   else event.detail.target.close();
 });
