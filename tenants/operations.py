@@ -76,7 +76,9 @@ def create_organization(
                 created_at=at,
                 progress_note="Waiting for a worker",
             )
-            Membership.objects.create(user=owner, organization=organization, role=Role.OWNER)
+            Membership.objects.create(
+                user=owner, organization=organization, role=Role.OWNER, created_at=at
+            )
             # By name: the task module calls this one, so it cannot be imported here.
             send = partial(
                 current_app.send_task, "tenants.provision", kwargs={"organization": slug}

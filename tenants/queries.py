@@ -150,7 +150,7 @@ def _ending_tokens(organization: Organization, at: datetime) -> QuerySet[ApiToke
 
 def recent_changes(limit: int) -> QuerySet[AuditEntry]:
     """The current organization's last changes, newest first."""
-    return AuditEntry.objects.filter(result=AuditEntry.Result.DONE)[:limit]
+    return AuditEntry.objects.filter(result=AuditEntry.Result.DONE).order_by("-at", "-pk")[:limit]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +169,7 @@ class AuditFilter:
 
 def audit_entries(chosen: AuditFilter) -> QuerySet[AuditEntry]:
     """The current organization's audit rows, newest first; days are whole days in UTC."""
-    rows = AuditEntry.objects.all()
+    rows = AuditEntry.objects.order_by("-at", "-pk")
     if chosen.search:
         rows = rows.filter(
             Q(action__icontains=chosen.search)

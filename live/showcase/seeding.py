@@ -121,7 +121,8 @@ def _actor(user: User) -> Actor:
 
 
 def _actors(organization: Organization) -> Iterator[tuple[str, Actor]]:
-    for membership in organization.memberships.select_related("user"):
+    """Yield who acts in each role; of two with one role the first, so it is yielded last."""
+    for membership in organization.memberships.select_related("user").order_by("-pk"):
         yield membership.role, _actor(membership.user)
 
 
