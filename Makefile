@@ -40,7 +40,10 @@ check: .venv/.installed-dev ## lint, format, types, layers, templates, Django's 
 	exit $$failed
 
 test: .venv/.installed-dev browser ## run the suite against real servers (ARGS=… goes to pytest)
-	@$(BIN)/python -m pytest --cov $(ARGS)
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(ARGS); status=$$?; \
+	$(BIN)/coverage combine -q && $(BIN)/coverage report || status=1; \
+	exit $$status
 
 bench: .venv/.installed-dev ## measure every figure; fails when one misses its goal
 	@failed=0; \

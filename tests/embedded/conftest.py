@@ -1,5 +1,6 @@
 """A running set of embedded servers for this folder's tests, apart from the suite's own."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -53,7 +54,9 @@ class Console:
 @pytest.fixture
 def environment(tmp_path) -> dict[str, str]:
     """A var/ folder and a port of its own; nothing given from the surrounding test run."""
+    measured = {name: text for name, text in os.environ.items() if name.startswith("COVERAGE_")}
     return {
+        **measured,
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "GANTRY_VAR": str(tmp_path / "var"),
         "GANTRY_PORT": str(free_port()),

@@ -22,7 +22,10 @@ class Answer(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(("127.0.0.1", int(os.environ["GANTRY_PORT"])), Answer).serve_forever()
 """
 WAIT = "import os, time; print('here', os.getpid(), flush=True); time.sleep(600)"
-STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"
+STUBBORN = (
+    "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); "
+    "time.sleep(600)"
+)
 PREPARE = "import os; print('preparing', os.environ['DATABASE_URL'][:20], flush=True)"
 FAIL = "raise SystemExit('the schema is broken')"
 

@@ -1,11 +1,14 @@
 """The small parts of the supervisor: delays, logs, words, the pid file."""
 
+import json
+
 import pytest
 
-from core.embedded import logs
+from core.embedded import banner, logs
 from core.embedded.children import status_words
 from core.embedded.options import Options
 from core.embedded.postgres import Identity, Postgres
+from core.embedded.programs import product
 from core.embedded.stopping import Stopped, StopRequests
 from core.embedded.supervisor import LONGEST_DELAY_S, STEADY_AFTER_S, Backoff
 
@@ -93,3 +96,49 @@ def test_a_pid_file_that_names_another_program_is_cleared(tmp_path):
     Postgres(var=tmp_path, port=1, password="x", identity=Identity()).prepare()
 
     assert not (data / "postmaster.pid").exists()
+
+
+def test_banner_shows_the_demo_logins_only_in_the_demo(tmp_path):
+    demo = {
+        "base_url": "http://127.0.0.1:8000",
+        "organizations": [
+            {
+                "slug": "northwind-sports",
+                "name": "Northwind Sports",
+                "live_stream": "final",
+                "people": [{"email": "owner@north.test", "password": "amber-9", "role": "owner"}],
+            }
+        ],
+    }
+    (tmp_path / "demo.json").write_text(json.dumps(demo))
+
+    shown = banner.text(Options.from_environment({"GANTRY_VAR": str(tmp_path)}), seconds=1.26)
+    hidden = banner.text(
+        Options.from_environment({"GANTRY_VAR": str(tmp_path), "GANTRY_DEMO": "0"}), seconds=1
+    )
+
+    assert "Gantry is ready: http://127.0.0.1:8000    (1.3 s)" in shown
+    assert "http://127.0.0.1:8000/demo/northwind-sports/final/" in shown
+    assert "owner@north.test" in shown
+    assert "owner@north.test" not in hidden
+
+
+def test_product_is_five_processes_and_the_audience_only_in_the_demo():
+    urls = {"DATABASE_URL": "postgres://x/y"}
+
+    demo = product(Options.from_environment({}), urls)
+    plain = product(Options.from_environment({"GANTRY_DEMO": "0"}), urls)
+
+    assert [program.name for program in demo.background] == ["worker", "beat", "ingest"]
+    assert [program.name for program in demo.audience] == ["simulate"]
+    assert plain.audience == ()
+    assert demo.prepare.ends
+    assert demo.web.environment["DATABASE_URL"] == "postgres://x/y"
+    assert plain.web.environment["GANTRY_DEMO"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("host", "local"), [("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1"), ("10.1.2.3", "10.1.2.3")]
+)
+def test_local_host(host, local):
+    assert Options.from_environment({"GANTRY_HOST": host}).local_host == local

@@ -122,6 +122,7 @@ def test_nothing_outlives_a_killed_supervisor_and_the_next_start_works(start, va
 def test_a_leftover_that_ignored_our_death_is_stopped_by_the_next_start(start, var):
     console = start(PRODUCT, "stubborn")
     console.wait_for(READY)
+    wait_until(lambda: "deaf" in (var / "log/stubborn.log").read_text(), 20)
     stubborn = pids(var)["stubborn"]
 
     console.stop(signal.SIGKILL)
@@ -136,6 +137,7 @@ def test_a_leftover_that_ignored_our_death_is_stopped_by_the_next_start(start, v
 def test_a_second_request_ends_everything_at_once(start, var):
     console = start(PRODUCT, "stubborn")
     console.wait_for(READY)
+    wait_until(lambda: "deaf" in (var / "log/stubborn.log").read_text(), 20)
     started = pids(var)
 
     console.process.send_signal(signal.SIGINT)
