@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 
 from core.access import public
-from core.lists import Column
+from core.htmx import render
+from core.lists import Column, sort_of
 
 COLUMNS = (
     Column(key="title", label="Stream", sortable=True),
@@ -86,7 +87,9 @@ def patterns(request: HttpRequest) -> HttpResponse:
     if not settings.DEBUG:
         raise Http404
     now = timezone.now()
-    context = _table(now) | _forms() | {"changes": CHANGES, "snippets": SNIPPETS, "now": now}
+    context = (
+        _table(request, now) | _forms() | {"changes": CHANGES, "snippets": SNIPPETS, "now": now}
+    )
     context |= {
         "live_since": now - timedelta(hours=1, minutes=2, seconds=14),
         "starts_at": now + timedelta(hours=5),
@@ -99,10 +102,11 @@ def patterns(request: HttpRequest) -> HttpResponse:
         "consequences": ["3 apps use it.", "412 open connections close within a second."],
         "blocked_words": ["spoiler", "final score"],
     }
-    return render(request, "patterns.html", context)
+    return render(request, "patterns.html", "patterns/_list.html", context)
 
 
-def _table(now: datetime) -> dict[str, Any]:
+def _table(request: HttpRequest, now: datetime) -> dict[str, Any]:
+    sort = sort_of(request, COLUMNS, "-starts_at")
     rows = [
         {
             "title": title,
@@ -114,10 +118,12 @@ def _table(now: datetime) -> dict[str, Any]:
         }
         for index, (title, slug, state, clients) in enumerate(TITLES)
     ]
+    rows.sort(key=itemgetter(sort.removeprefix("-")), reverse=sort.startswith("-"))
     state_choices = [("", "Any state"), ("live", "Live"), ("scheduled", "Scheduled")]
     return {
         "columns": COLUMNS,
-        "page": Paginator(rows * 40, len(TITLES)).get_page(3),
+        "sort": sort,
+        "page": Paginator(rows * 40, len(TITLES)).get_page(request.GET.get("page")),
         "no_rows": Paginator([], 50).get_page(1),
         "filters": [{"name": "state", "label": "State", "value": "", "choices": state_choices}],
     }

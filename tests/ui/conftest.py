@@ -36,12 +36,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(params=["light", "dark"])
-def theme(request) -> str:
+def theme(request):
     return request.param
 
 
 @pytest.fixture(params=[1400, 320])
-def width(request) -> int:
+def width(request):
     return request.param
 
 

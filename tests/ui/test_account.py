@@ -86,7 +86,7 @@ def test_too_many_wrong_passwords_get_a_page_that_says_so(client, maya):
 def test_a_forgotten_password_is_replaced_by_a_mailed_link(client, maya):
     client.post(reverse("account_reset_password"), {"email": maya.email})
     [message] = mail.outbox
-    link = re.search(r"https?://\S+", message.body)
+    link = re.search(r"https?://\S+", str(message.body))
     assert link
 
     page = client.get(link[0], follow=True)

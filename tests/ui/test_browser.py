@@ -100,6 +100,20 @@ def test_the_bulk_bar_is_there_only_with_a_selection(patterns):
     expect(bar).to_be_hidden()
 
 
+def test_sorting_swaps_the_table_keeps_focus_and_says_the_count(patterns):
+    patterns.get_by_role("button", name="SDKs").first.click()
+    expect(patterns.locator("#example th[aria-sort=ascending]")).to_have_text("SDKs")
+    expect(patterns.get_by_role("button", name="SDKs").first).to_be_focused()
+    expect(patterns.locator("#announcer")).to_have_text("240 streams")
+
+    patterns.get_by_role("link", name="Next page").click()
+
+    expect(patterns.locator("#example [aria-current=page]")).to_have_text("Page 2")
+    assert patterns.url.endswith("?sort=clients&page=2")
+    patterns.go_back()
+    expect(patterns.locator("#example [aria-current=page]")).to_have_text("Page 1")
+
+
 def test_tabs_follow_the_arrows(patterns):
     patterns.get_by_role("tab", name="JavaScript").focus()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.contrib.messages import get_messages
@@ -28,7 +29,7 @@ PAGE, FRAGMENT = "errors/400.html", "components/_pill.html"
 
 
 def request_to(path: str = "/", **headers: str):
-    request = RequestFactory().get(path, headers=headers)
+    request: Any = RequestFactory().get(path, headers=headers)
     request.htmx = HtmxDetails(request)
     request.session = SessionStore()
     request._messages = FallbackStorage(request)
