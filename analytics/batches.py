@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from analytics.events import TYPES, Event, Moment, Properties
+from analytics.events import TYPES, UUID_LENGTH, Event, Moment, Properties
 from core import strict_json
 from core.strict_json import InvalidJSON, TooLarge
 
@@ -22,8 +22,10 @@ MAX_EVENT_BYTES = 4_096
 MAX_AGE = timedelta(days=7)
 MAX_AHEAD = timedelta(minutes=5)
 NDJSON = "application/x-ndjson"
+UUID_OCTETS = 16
+HYPHENS = (8, 13, 18, 23)
 
-Known = Callable[[set[UUID]], set[UUID]]
+Known = Callable[[set[str]], set[str]]
 
 _decode_array = msgspec.json.Decoder(list[Event]).decode
 _decode_lines = msgspec.json.Decoder(Event).decode_lines
@@ -44,6 +46,7 @@ class Batch:
     """The events of one body, sorted into new, known and refused; `lines` is the new as NDJSON."""
 
     events: list[Event] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
     lines: bytes = b""
     duplicate: int = 0
     rejected: list[Rejection] = field(default_factory=list)
@@ -63,10 +66,8 @@ def read_batch(
     text = inflate(body, content_encoding)
     ndjson = content_type.partition(";")[0].strip().lower() == NDJSON
     clean = _read_clean(text, ndjson, at)
-    if clean is not None:
-        ids = {event.id for event in clean.events}
-        if len(ids) == len(clean.events) and not known(ids):
-            return clean
+    if clean is not None and not known(clean.ids):
+        return clean
     values = _parse(text, ndjson)
     return _sort(values, known(_ids_of(values)), at)
 
@@ -110,14 +111,32 @@ def _read_clean(text: bytes, ndjson: bool, at: datetime) -> Batch | None:
     if not events or len(events) > MAX_EVENTS:
         return None
     lines = _encoder.encode_lines(events)
+    each_id = [event.id for event in events]
+    ids = set(each_id)
     clean = (
         lines.count(b'"') == text.count(b'"')
+        and len(ids) == len(events)
+        and _are_canonical_ids(each_id)
         and {event.type for event in events} <= TYPES.keys()
         and min(map(_time_of, events)) >= at - MAX_AGE
         and max(map(_time_of, events)) <= at + MAX_AHEAD
         and max(map(len, lines.split(b"\n"))) <= MAX_EVENT_BYTES
     )
-    return Batch(events=events, lines=lines) if clean else None
+    return Batch(events=events, ids=ids, lines=lines) if clean else None
+
+
+def _are_canonical_ids(ids: list[str]) -> bool:
+    """Check ids of 36 characters all at once: hyphens in their places, lower-case hex elsewhere."""
+    joined = "".join(ids)
+    hyphens = "-" * len(ids)
+    if any(joined[place::UUID_LENGTH] != hyphens for place in HYPHENS):
+        return False
+    digits = joined.replace("-", "")
+    try:
+        octets = bytes.fromhex(digits)
+    except ValueError:
+        return False
+    return len(octets) == UUID_OCTETS * len(ids) and octets.hex() == digits
 
 
 def _parse(text: bytes, ndjson: bool) -> list[Any]:
@@ -132,29 +151,28 @@ def _parse(text: bytes, ndjson: bool) -> list[Any]:
     return [strict_json.loads(part, max_bytes=MAX_BODY_BYTES) for part in texts]
 
 
-def _ids_of(values: list[Any]) -> set[UUID]:
-    found: set[UUID] = set()
+def _ids_of(values: list[Any]) -> set[str]:
+    found: set[str] = set()
     for value in values:
         try:
-            found.add(_field(value if isinstance(value, dict) else {}, "id", UUID))
+            found.add(_id_of(value if isinstance(value, dict) else {}))
         except _Refused:
             continue
     return found
 
 
-def _sort(values: list[Any], known: set[UUID], at: datetime) -> Batch:
+def _sort(values: list[Any], known: set[str], at: datetime) -> Batch:
     batch = Batch()
-    seen = set(known)
     for index, value in enumerate(values):
         try:
             event = _event_of(value, at)
         except _Refused as refusal:
             batch.rejected.append(Rejection(index=index, reason=str(refusal)))
             continue
-        if event.id in seen:
+        if event.id in known or event.id in batch.ids:
             batch.duplicate += 1
         else:
-            seen.add(event.id)
+            batch.ids.add(event.id)
             batch.events.append(event)
     batch.lines = _encoder.encode_lines(batch.events)
     return batch
@@ -165,10 +183,15 @@ def _event_of(value: Any, at: datetime) -> Event:
         raise _Refused("not-an-object")
     if len(_encoder.encode(value)) > MAX_EVENT_BYTES:
         raise _Refused("too-large")
-    event = Event(id=_field(value, "id", UUID), type=_type_of(value), at=_moment_of(value, at))
+    event = Event(id=_id_of(value), type=_type_of(value), at=_moment_of(value, at))
     if "properties" in value:
         event.properties = _field(value, "properties", Properties)
     return event
+
+
+def _id_of(value: dict[str, Any]) -> str:
+    """Return the id in its canonical form, so that another spelling is the same event."""
+    return str(_field(value, "id", UUID))
 
 
 def _type_of(value: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ MAX_PROPERTIES = 20
 MAX_NAME = 64
 MAX_TEXT = 500
 MAX_INTEGER = 10**18
+UUID_LENGTH = 36
 
 # Families in the order in which charts stack and colour them.
 FAMILIES = MappingProxyType(
@@ -64,16 +65,20 @@ PropertyName = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 Properties = Annotated[dict[PropertyName, PropertyValue], Meta(max_length=MAX_PROPERTIES)]
 
 
-class Event(msgspec.Struct, kw_only=True):
-    """One thing that happened, as an app reports it; `type` is checked against the vocabulary."""
+class Event(msgspec.Struct, kw_only=True, gc=False):
+    """One thing that happened, as an app reports it.
 
-    id: UUID
+    `id` and `type` are checked by batches.py: a UUID in its canonical form, a known type. Neither
+    the event nor what it holds is followed by the garbage collector, which cost more than reading.
+    """
+
+    id: Annotated[str, Meta(min_length=UUID_LENGTH, max_length=UUID_LENGTH)]
     type: str
     at: Moment
     properties: Properties | UnsetType = UNSET
 
 
-class StoredEvent(msgspec.Struct, kw_only=True):
+class StoredEvent(msgspec.Struct, kw_only=True, gc=False):
     """An accepted event in the buffer; its properties stay text, since nothing reads them there."""
 
     id: UUID

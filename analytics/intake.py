@@ -7,8 +7,7 @@ import hmac
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from uuid import UUID
+from functools import lru_cache, partial
 
 import msgspec
 from django.conf import settings
@@ -24,7 +23,8 @@ from core.errors import DomainError
 from core.tenancy import org_key
 
 MAX_CONNECTIONS = 16
-RECENT_IDS = 100_000
+RECENT_IDS = 50_000
+PSEUDONYMS_KEPT = 10_000
 RETRY_AFTER_S = 5
 BATCH_REMEMBERED_S = 300
 
@@ -76,15 +76,18 @@ class _RecentIds:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.count = 0
-        self.newer: dict[str, set[UUID]] = {}
-        self.older: dict[str, set[UUID]] = {}
+        self.newer: dict[str, set[str]] = {}
+        self.older: dict[str, set[str]] = {}
 
-    def known(self, schema_name: str, ids: set[UUID]) -> set[UUID]:
-        nothing: set[UUID] = set()
-        newer, older = self.newer.get(schema_name, nothing), self.older.get(schema_name, nothing)
-        return (ids & newer) | (ids & older)
+    def known(self, schema_name: str, ids: set[str]) -> set[str]:
+        found: set[str] = set()
+        for generation in (self.newer, self.older):
+            kept = generation.get(schema_name)
+            if kept and not ids.isdisjoint(kept):
+                found |= ids & kept
+        return found
 
-    def add(self, schema_name: str, ids: set[UUID]) -> None:
+    def add(self, schema_name: str, ids: set[str]) -> None:
         if self.count + len(ids) > self.limit:
             self.older, self.newer, self.count = self.newer, {}, 0
         self.newer.setdefault(schema_name, set()).update(ids)
@@ -165,7 +168,7 @@ class Intake:
         reasons = Counter(rejection.reason for rejection in batch.rejected)
         header = _header(source, at, accepted, batch.duplicate, reasons)
         counts_only = _header(source, at, 0, batch.duplicate + accepted, reasons)
-        digest = hashlib.sha256(batch.lines).hexdigest()
+        digest = hashlib.sha256("".join(event.id for event in batch.events).encode()).hexdigest()
         marker = org_key(source.schema_name, "events", source.stream, digest)
         payload = header + b"\n" + batch.lines
         try:
@@ -179,10 +182,11 @@ class Intake:
             ) from error
         if answer == b"full":
             raise IntakeUnavailable("The event buffer is full. Keep the events.")
-        self._recent.add(source.schema_name, {event.id for event in batch.events})
+        self._recent.add(source.schema_name, batch.ids)
         return 0 if answer == b"seen" else accepted
 
 
+@lru_cache(PSEUDONYMS_KEPT)
 def pseudonym(schema_name: str, subject: str) -> int:
     """Return the number that stands for a viewer or session of one organization.
 

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import uuid
 import zlib
 from datetime import timedelta
 
@@ -58,6 +57,12 @@ def test_ndjson_with_a_bad_event_keeps_the_others(now):
     [
         ({"id": "not-a-uuid"}, "invalid-id"),
         ({"id": 5}, "invalid-id"),
+        ({"id": "g" * 36}, "invalid-id"),
+        ({"id": " " * 36}, "invalid-id"),
+        ({"id": "-" * 36}, "invalid-id"),
+        ({"id": IDENTITY.replace("0", " ")}, "invalid-id"),
+        ({"id": IDENTITY.replace("0", "０")}, "invalid-id"),
+        ({"id": IDENTITY[1:] + "-"}, "invalid-id"),
         ({"id": None}, "invalid-id"),
         ({"id": ["a"]}, "invalid-id"),
         ({"type": "bet_placed"}, "unknown-type"),
@@ -145,12 +150,19 @@ def test_event_twice_in_a_batch_counts_once(now):
     assert (len(batch.events), batch.duplicate) == (1, 2)
 
 
+@pytest.mark.parametrize("spelling", [IDENTITY.upper(), IDENTITY.replace("-", "")])
+def test_other_spelling_of_an_id_is_the_same_event(now, spelling):
+    batch = read(as_body([make_event(now, id=spelling)]), now, known={IDENTITY})
+
+    assert (len(batch.events), batch.duplicate) == (0, 1)
+
+
 def test_known_event_is_a_duplicate(now):
     old, new = make_event(now), make_event(now)
 
-    batch = read(as_body([old, new]), now, known={uuid.UUID(old["id"])})
+    batch = read(as_body([old, new]), now, known={old["id"]})
 
-    assert [str(event.id) for event in batch.events] == [new["id"]]
+    assert [event.id for event in batch.events] == [new["id"]]
     assert batch.duplicate == 1
 
 
