@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 ENOUGH_ROWS = 5_000
 LONGEST_WAIT_S = 1.0
-READ_COUNT = 32
+READ_COUNT = 64
 HELD_MOST = 10_000
 ALIVE_S = 6
 ALIVE_EVERY_S = 2.0
@@ -184,6 +184,7 @@ class Ingest:
         self._park = self._redis.register_script(buffer.PARK)
         self._forget = self._redis.register_script(buffer.FORGET)
         self._next_take_over = 0.0
+        self._may_hold = True  # until a step has run to its end
 
     def run(self) -> None:
         """Carry batches until told to stop; a batch under way is finished first."""
@@ -206,11 +207,13 @@ class Ingest:
     def step(self) -> int:
         """Carry one batch and return its rows; what an earlier step left unfinished goes first."""
         load = Load()
-        load.add(self._held() or self._taken_over())
+        load.add((self._may_hold and self._held()) or self._taken_over())
+        self._may_hold = True
         if not load.weight:
             self._gather(load)
         if load.weight:
             self._carry(load)
+        self._may_hold = False
         return load.rows
 
     def _prepare(self) -> bool:

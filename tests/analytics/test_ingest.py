@@ -40,6 +40,18 @@ def exactly(count: int) -> dict[str, int]:
     return dict.fromkeys(("rows", "ids", "final", "rolled"), count)
 
 
+def crash_before_acknowledging(ingest, monkeypatch) -> None:
+    """Insert what waits, and come to an end before Redis is told."""
+
+    def crash(load):
+        raise ConnectionResetError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ingest, "_done", crash)
+        with pytest.raises(ConnectionResetError):
+            ingest.step()
+
+
 async def accept(intake, source, now, count: int) -> list[dict]:
     events = [make_event(now) for _ in range(count)]
     await intake.accept(as_body(events), source=source, at=now)
@@ -88,9 +100,7 @@ async def test_same_load_inserted_twice_counts_once(
 ):
     """The crash between the insert and the acknowledgement."""
     await accept(intake, source, now, 100)
-    monkeypatch.setattr(ingest, "_done", lambda load: None)
-    ingest.step()
-    monkeypatch.undo()
+    crash_before_acknowledging(ingest, monkeypatch)
 
     ingest.step()
 
@@ -110,8 +120,7 @@ async def test_another_consumer_repeats_a_dead_ones_batch_with_the_same_token(
     )
     for _ in range(3):
         await accept(intake, source, now, 10)
-    monkeypatch.setattr(ingest, "_done", lambda load: None)
-    ingest.step()
+    crash_before_acknowledging(ingest, monkeypatch)
     monkeypatch.setattr("analytics.ingest.TAKE_OVER_IDLE_MS", 0)
     heir = Ingest(buffer_url, threading.Event())
 
@@ -127,8 +136,7 @@ async def test_living_consumer_keeps_its_entries(
     intake, ingest, buffer_url, redis, source, now, monkeypatch
 ):
     await accept(intake, source, now, 10)
-    monkeypatch.setattr(ingest, "_done", lambda load: None)
-    ingest.step()
+    crash_before_acknowledging(ingest, monkeypatch)
     redis.set(buffer.alive_key(ingest.name), "1")
     monkeypatch.setattr("analytics.ingest.TAKE_OVER_IDLE_MS", 0)
     monkeypatch.setattr("analytics.ingest.LONGEST_WAIT_S", 0.05)
