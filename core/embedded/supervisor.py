@@ -105,11 +105,8 @@ class Supervisor:
         if warm:
             self._await_prepared(preparing)
         preparation.note_done(self._options.var, plan)
-        self._await_web("/livez")
-        for program in product.background:
-            self._children.start(program)
         self._await_web("/readyz")
-        for program in product.audience:
+        for program in (*product.background, *product.audience):
             self._children.start(program)
 
     def _await_prepared(self, preparing: Child) -> None:
