@@ -55,7 +55,11 @@ class ScopedQuerySet(models.QuerySet[Row]):
 
     def above(self, scope: Scope) -> Self:
         """Return the rows of the weaker scopes only."""
-        return self.on_path(scope).exclude(
+        return self.on_path(scope).not_at(scope)
+
+    def not_at(self, scope: Scope) -> Self:
+        """Leave out the rows of this scope among those on its path or below it."""
+        return self.exclude(
             models.Q(stream__isnull=scope.stream is None)
             & models.Q(client__isnull=scope.client is None)
         )

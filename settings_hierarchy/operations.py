@@ -201,7 +201,7 @@ def undo_change(*, version: int, actor: Actor, at: datetime) -> Written:
     """
     with transaction.atomic():
         state = ConfigState.objects.select_for_update().get()
-        undone = _setting_change(version)
+        undone = setting_change(version)
         later = Change.objects.at(undone.scope).filter(key=undone.key, version__gt=version)
         if later.exists():
             raise StaleVersion(state.version, list(later[:CONFLICT_LIMIT]))
@@ -216,7 +216,7 @@ def restore_change(
     """Put a setting to what one past change of the same scope had made it."""
     comment = _checked_comment(comment) or f"Restored from version {version}"
     with transaction.atomic():
-        restored = _setting_change(version)
+        restored = setting_change(version)
         state = _begin(based_on, restored.scope, restored.key)
         origin = Origin(actor=actor, at=at, comment=comment)
         return _return_to(state, restored.scope, restored.key, _held_after(restored), origin)
@@ -325,7 +325,8 @@ def _same(setting: Setting, one: Held, other: Held) -> bool:
     return one.locked == other.locked and setting.rules.same(one.value, other.value)
 
 
-def _setting_change(version: int) -> Change:
+def setting_change(version: int) -> Change:
+    """Return one change of a present setting, or raise UnknownVersion or NotUndoable."""
     change = Change.objects.filter(pk=version).select_related("stream", "client").first()
     if change is None:
         raise UnknownVersion(f"There is no version {version}.")

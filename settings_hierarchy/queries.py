@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, QuerySet
 from django.db.models.functions import JSONObject
 
 from core.errors import NotFound
@@ -309,3 +309,9 @@ def live_streams(scope: Scope) -> QuerySet[Stream]:
     """Return the live streams whose viewers a change at this scope reaches."""
     streams = Stream.objects.live()
     return streams.filter(pk=scope.stream.pk) if scope.stream is not None else streams
+
+
+def overrides_below(scope: Scope) -> dict[str, int]:
+    """Return key → how many more specific scopes hold an override of their own."""
+    rows = Override.objects.below(scope).not_at(scope).order_by()
+    return dict(rows.values_list("key").annotate(count=Count("pk")))
