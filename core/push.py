@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -52,7 +51,14 @@ def enqueue(kind: str, payload: Payload) -> None:
     """Write the outbox row beside the change and relay it once that is committed."""
     assert transaction.get_connection().in_atomic_block, "an outbox row goes with its change"
     entry = OutboxEntry.objects.create(kind=kind, payload=dict(payload))
-    transaction.on_commit(partial(relay, current_schema(), entry.pk), robust=True)
+    schema_name = current_schema()
+
+    def relay_after_commit() -> (
+        None
+    ):  # a partial has no name, and Django's report of a failure asks
+        relay(schema_name, entry.pk)
+
+    transaction.on_commit(relay_after_commit, robust=True)
 
 
 def relay(schema_name: str, entry_id: int) -> bool:

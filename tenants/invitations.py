@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta
-from functools import partial
 
 from django.conf import settings
 from django.core.mail import send_mail
@@ -142,8 +141,11 @@ def _send(invitation: Invitation, secret: str, actor: Actor) -> str:
         {"invitation": invitation, "link": link, "invited_by": actor.label},
     )
     subject = f"Join {invitation.organization.name} on Gantry"
-    mail = partial(send_mail, subject, body, None, [invitation.email])
-    transaction.on_commit(mail, robust=True)
+
+    def send_invitation() -> None:
+        send_mail(subject, body, None, [invitation.email])
+
+    transaction.on_commit(send_invitation, robust=True)  # the page shows the link too
     return link
 
 

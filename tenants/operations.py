@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from celery import current_app
 from django.core.exceptions import ValidationError
@@ -79,15 +78,20 @@ def create_organization(
             Membership.objects.create(
                 user=owner, organization=organization, role=Role.OWNER, created_at=at
             )
-            # By name: the task module calls this one, so it cannot be imported here.
-            send = partial(
-                current_app.send_task, "tenants.provision", kwargs={"organization": slug}
-            )
-            transaction.on_commit(send, robust=True)
+            _provision_after_commit(slug)
     except (IntegrityError, ValidationError) as error:  # django-tenants checks before saving
         raise SlugTaken(f"“{slug}” is taken. Choose another short name.", field="slug") from error
     logger.info("tenants.organization.created organization=%s", slug)
     return organization
+
+
+def _provision_after_commit(slug: str) -> None:
+    """Ask a worker by name: the task's module calls this one, so it cannot be imported here."""
+
+    def send_task() -> None:
+        current_app.send_task("tenants.provision", kwargs={"organization": slug})
+
+    transaction.on_commit(send_task, robust=True)  # lost tasks are found by provision_waiting
 
 
 def provision(*, organization: Organization, at: datetime) -> bool:

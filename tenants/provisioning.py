@@ -127,6 +127,7 @@ def schema_exists(schema_name: str) -> bool:
 
 def drop_schema(schema_name: str) -> None:
     with public_context(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # rows not yet checked hold their table
         cursor.execute(f"DROP SCHEMA IF EXISTS {connection.ops.quote_name(schema_name)} CASCADE")
 
 
