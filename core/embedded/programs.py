@@ -68,7 +68,7 @@ def _web(options: Options, environment: Mapping[str, str]) -> Program:
         "--host", options.host, "--port", str(options.port),
         "--loop", "uvloop", "--http", "httptools", "--ws", "websockets-sansio",
         "--ws-max-size", str(WS_MAX_BYTES), "--ws-per-message-deflate", "false",
-        "--no-access-log", "--no-server-header",
+        "--no-access-log", "--log-level", "warning", "--no-server-header",
         "--timeout-graceful-shutdown", str(GRACEFUL_STOP_S),
     )  # fmt: skip
     return _program("web", arguments, environment)
