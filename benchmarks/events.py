@@ -1,7 +1,7 @@
 """How many events a second does one process accept durably, and how fast does ClickHouse get them?
 
 Usage: python benchmarks/events.py [--json] [--rounds N]. Starts its own servers and one web process
-of the product (Redis forces every write to the disk), and asks both it and benchmarks/bare_events.py over HTTP,
+of the product (Redis forces every write to the disk), and asks both it and benchmarks/_bare_events.py over HTTP,
 in turns: batches of 500 events, 8 connections, every id new. What was accepted in the last turn is
 then carried by `manage.py ingest`, from the first stored row to the empty buffer.
 """
@@ -191,7 +191,7 @@ def measure_accept(redis: Any, environment: dict[str, str], rounds: int) -> tupl
     """Return the turns of the product and of the bare endpoint."""
     with (
         serving("config.asgi:application", environment) as (port, product_process),
-        serving("benchmarks.bare_events:application", environment) as (bare_port, bare_process),
+        serving("benchmarks._bare_events:application", environment) as (bare_port, bare_process),
     ):
         token = open_session(port, environment)
         product = Turns(Load(port, "/sdk/v1/events", token), product_process)
