@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
 
@@ -111,6 +112,7 @@ class Viewer:
         self.client = GantryClient(base_url, seat.sdk_key, stream=seat.stream, options=options)
         self.client.on_change(self._applied)
         self.tracked = 0
+        self.reached_after_ms: dict[int, float] = {}
         self._open: tuple[str, float] | None = None
 
     def act(self, now: float, factor: float) -> None:
@@ -143,6 +145,10 @@ class Viewer:
             self._track("promotion_clicked", promotion=promotion)
 
     def _applied(self, change: Change) -> None:
+        if self.client.status == "live":  # a push, not the snapshot of a new session
+            published_at = datetime.fromisoformat(change.published_at)
+            passed = datetime.now(UTC) - published_at
+            self.reached_after_ms = {change.version: passed.total_seconds() * 1000}
         self._track("config_applied", version=change.version, changed=len(change.values))
         if chance.random() < ERROR_SHARE:
             self._track("error", code="render-failed")
@@ -217,9 +223,24 @@ class Audience:
             f"{n} on {name} v{version}" for (name, version), n in versions.most_common(4)
         )
         tracked = self._tracked_by_the_gone + sum(viewer.tracked for viewer in self._viewers)
+        reached = self._newest_reached()
         faults = {k: n for k, n in self._counters.items() if k != "waiting"}
         return (
             f"{states['live']} of {self._wanted} live ({shown or 'nobody yet'}), "
             f"{states['refused']} refused, {self._counters['waiting']} retries, {tracked} events"
+            + (f", newest change reached {reached}" if reached else "")
             + (f", faults {dict(faults)}" if faults else "")
         )
+
+    def _newest_reached(self) -> str:
+        """Return how soon after its publish the newest change was in force, and at how many."""
+        newest = max((v for each in self._viewers for v in each.reached_after_ms), default=0)
+        after_ms = sorted(
+            viewer.reached_after_ms[newest]
+            for viewer in self._viewers
+            if newest in viewer.reached_after_ms
+        )
+        if not after_ms:
+            return ""
+        median, late = (after_ms[int(len(after_ms) * share)] for share in (0.5, 0.95))
+        return f"{len(after_ms)} within {median:.0f} ms (p95 {late:.0f} ms)"

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -94,12 +95,12 @@ def broken(jws, how):
 class Seen:
     """What the SDK did, in order, with the moment of each request."""
 
-    requests: list = field(default_factory=list)
-    moments: list = field(default_factory=list)
-    headers: list = field(default_factory=list)
-    frames: list = field(default_factory=list)
-    bodies: list = field(default_factory=list)
-    faults: list = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    moments: list[float] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    frames: list[dict[str, Any]] = field(default_factory=list)
+    bodies: list[Any] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
     def note(self, name, headers, body=None):
         self.requests.append(name)
