@@ -14,7 +14,10 @@ ORGANIZATION_API = "api/v1/organizations/<slug:organization>/"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("tenants.urls")),
     path(ORGANIZATION, include("streams.urls")),
+    path(ORGANIZATION, include("settings_hierarchy.urls")),
     path("", include("analytics.urls")),
+    path(ORGANIZATION, include("live.urls")),
+    path("", include("live.demo_urls")),
     path("accounts/", include("allauth.account.urls")),
     path("_patterns/", patterns, name="patterns"),
     path(ORGANIZATION_API, include("tenants.api_urls")),

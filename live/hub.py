@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 _jitter = random.SystemRandom()
 
 TICK_S = 1.0
+SILENT_HUB_S = 15
 FLUSH_S = 0.25
 LAGGING_EVERY_S = 0.05
 LAGGING_PATIENCE_S = 20
@@ -82,6 +83,7 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
         self._channel = ""
         self._checked_at = 0.0
+        self._ticked_at = time.time()
 
     # ── start and stop ────────────────────────────────────────────────────────────────────────
 
@@ -159,6 +161,10 @@ class Hub:
     def opened(self, socket: Socket) -> None:
         self.connected += 1
         self.ungreeted.add(socket)
+
+    @property
+    def is_turning(self) -> bool:
+        return time.time() - self._ticked_at < SILENT_HUB_S
 
     @property
     def is_overloaded(self) -> bool:
@@ -398,7 +404,7 @@ class Hub:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            now = time.time()
+            now = self._ticked_at = time.time()
             self._look_at_sockets(now)
             await self._compare_heads()
             if now - self._checked_at >= STANDING_EVERY_S:

@@ -99,7 +99,7 @@ def make_place() -> Place:
 
 def drop_place(place: Place) -> None:
     drop_schema(place.schema_name)
-    User.objects.filter(email=f"owner@{place.slug}.example").delete()
+    User.objects.filter(email__endswith=f"@{place.slug}.example").delete()
     Organization.objects.filter(slug=place.slug).delete()
 
 
@@ -116,18 +116,32 @@ def committed(function, *args, **kwargs):
         return pool.submit(work).result()
 
 
-@pytest.fixture
-def place(db):
+_left: list[Place] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _drop_places(django_db_setup, django_db_blocker):
+    """Drop what the module's tests committed, once no test's transaction holds on to it."""
+    yield
+    with django_db_blocker.unblock():
+        while _left:
+            committed(drop_place, _left.pop())
+
+
+def _new_place() -> Place:
     made = committed(make_place)
-    yield made
-    committed(drop_place, made)
+    _left.append(made)
+    return made
 
 
 @pytest.fixture
-def other_place(db):
-    made = committed(make_place)
-    yield made
-    committed(drop_place, made)
+def place(db) -> Place:
+    return _new_place()
+
+
+@pytest.fixture
+def other_place(db) -> Place:
+    return _new_place()
 
 
 class Process:
