@@ -246,7 +246,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [BASE_DIR / "static", ("sdks", BASE_DIR / "sdks" / "js")]
 STATIC_ROOT = VAR / "static"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
@@ -281,6 +281,10 @@ SPECTACULAR_SETTINGS = {
         "RoleEnum": "tenants.models.Role",
         "StreamStateEnum": "streams.models.Stream.State",
         "PlatformEnum": "streams.models.Platform",
+        "OrganizationStatusEnum": "tenants.models.Organization.Status",
+        "SdkKeyKindEnum": "sdk_keys.models.SdkKey.Kind",
+        "ChangeKindEnum": "settings_hierarchy.models.Change.Kind",
+        "LevelEnum": "settings_hierarchy.serializers.ALL_LEVELS",
     },
 }
 
