@@ -18,13 +18,13 @@ PATIENCE_S = 40.0
 
 
 @pytest.fixture(scope="package")
-def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def servers_var(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("servers") / "var"
 
 
 @pytest.fixture(scope="package")
-def running(var) -> Iterator[Endpoints]:
-    with servers(var, durable=False) as endpoints:
+def running(servers_var) -> Iterator[Endpoints]:
+    with servers(servers_var, durable=False) as endpoints:
         yield endpoints
 
 

@@ -123,7 +123,7 @@ def test_reader_cannot_write_read_files_or_lift_its_limits(owner, reader):
     owner.execute("DROP TABLE fixed")
 
 
-def test_private_files_are_readable_by_their_owner_only(running, var):
+def test_private_files_are_readable_by_their_owner_only(running, servers_var):
     private = [
         "secrets.json",
         "endpoints.json",
@@ -132,19 +132,19 @@ def test_private_files_are_readable_by_their_owner_only(running, var):
         "log/postgres.log",
     ]
 
-    modes = {name: oct((var / name).stat().st_mode & 0o777) for name in private}
+    modes = {name: oct((servers_var / name).stat().st_mode & 0o777) for name in private}
 
     assert modes == dict.fromkeys(private, "0o600")
-    assert var.stat().st_mode & 0o777 == 0o700
+    assert servers_var.stat().st_mode & 0o777 == 0o700
 
 
-def test_endpoints_are_read_back_as_written(running, var):
-    assert endpoints.read(var) == running
+def test_endpoints_are_read_back_as_written(running, servers_var):
+    assert endpoints.read(servers_var) == running
     assert running.environment()["DATABASE_URL"].startswith("postgres://gantry:")
 
 
-def test_a_second_gantry_on_the_same_folder_is_refused(running, var):
-    with pytest.raises(StartProblem, match="already runs"), servers(var):
+def test_a_second_gantry_on_the_same_folder_is_refused(running, servers_var):
+    with pytest.raises(StartProblem, match="already runs"), servers(servers_var):
         pass
 
 

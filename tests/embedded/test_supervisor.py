@@ -166,3 +166,17 @@ def test_servers_alone_run_until_they_are_stopped(start, var):
     assert set(pids(var)) == {"clickhouse", "valkey", "postgres"}
     assert console.stop(signal.SIGINT) == 0
     assert pids(var) == {}
+
+
+def test_given_servers_are_used_and_none_is_embedded(start, environment, var, running):
+    environment |= running.environment()
+
+    console = start(PRODUCT)
+    console.wait_for(READY)
+
+    assert set(pids(var)) == EVERYONE - {"postgres", "valkey", "clickhouse"}
+    written = json.loads((var / "endpoints.json").read_text())
+    assert written["database_url"] == running.database_url
+    assert written["clickhouse_reader_url"] == running.clickhouse_reader_url
+    assert sorted(path.name for path in var.glob("*-[0-9]*")) == []
+    assert console.stop() == 0
