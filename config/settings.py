@@ -15,10 +15,7 @@ from config import environment
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = Path(environment.text("GANTRY_VAR", str(BASE_DIR / "var"))).resolve()
 PORT = environment.number("GANTRY_PORT", default=8000, low=1, high=65535)
-BASE_URL = environment.text("GANTRY_BASE_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
 DEBUG = environment.flag("GANTRY_DEBUG", default=False)
-DEMO = environment.flag("GANTRY_DEMO", default=False)
-HTTPS = BASE_URL.startswith("https://")
 VERSION = "0.1.0"
 
 # Where nothing listens: commands that need no server (check, makemigrations) still load.
@@ -41,7 +38,13 @@ def _written(name: str) -> dict[str, Any]:
     return content
 
 
+# A command in a second shell learns from the supervisor's file what `make run` was started with.
 _endpoints = NOWHERE | _written("endpoints.json")
+DEMO = environment.flag("GANTRY_DEMO", default=bool(_endpoints.get("demo")))
+BASE_URL = environment.text(
+    "GANTRY_BASE_URL", _endpoints.get("base_url") or f"http://127.0.0.1:{PORT}"
+).rstrip("/")
+HTTPS = BASE_URL.startswith("https://")
 DATABASE_URL = environment.text("DATABASE_URL", _endpoints["database_url"])
 REDIS_URL = environment.checked_url(
     "REDIS_URL",

@@ -33,6 +33,7 @@ def _start() -> None:
             postgres="DATABASE_URL" in missing,
             valkey="REDIS_URL" in missing,
             clickhouse="CLICKHOUSE_URL" in missing,
+            durable=False,
         )
     )
     for name in missing:
