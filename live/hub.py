@@ -504,11 +504,19 @@ class Hub:
                     await self.redis.zadd(store.presence_key(organization.schema_name), names)
 
     def _drop_idle(self, now: float) -> None:
+        """Forget pairs that nobody asks for. One that a token still names stays: whoever comes
+        with it would otherwise sit on a pair that no push reaches."""
         self.registry.forget_expired(now)
-        for organization in list(self.registry.organizations.values()):
-            for names, pair in list(organization.pairs.items()):
-                if not pair.sockets and now - pair.used_at > IDLE_S:
-                    del organization.pairs[names]
+        idle = {
+            pair
+            for pair in self.registry.pairs()
+            if not pair.sockets and now - pair.used_at > IDLE_S
+        }
+        if idle:
+            idle -= {entry.pair for entry in self.registry.entries.values()}
+        for pair in idle:
+            organization = pair.organization
+            del organization.pairs[pair.stream, pair.client]
             if not organization.pairs:
                 del self.registry.organizations[organization.schema_name]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 from live.snapshots import Answers, Frames, Snapshot, answers_of
@@ -114,6 +115,7 @@ class Organization:
         found = self.pairs.get((stream, client))
         if found is None:
             found = self.pairs[stream, client] = Pair(self, stream, client)
+        found.used_at = time.time()  # whoever asks will wait for storage: not idle meanwhile
         return found
 
     def note_publish(self, version: int, sent_at: float) -> None:
