@@ -89,11 +89,9 @@ def review(request: OrganizationRequest, place: Place, wish: Wish) -> HttpRespon
     """Ask for a second look: a live stream's viewers would see the change at once."""
     now = resolved(place.scope)
     seen = preview(wish, now)
-    row = row_at(place, wish.setting, Draft(value=wish.value)) if wish.verb.takes_value else None
     context = page_context(place) | {
         "wish": wish,
         "preview": seen,
-        "row": row,
         "action": place.change_url(wish.setting.key),
         "based_on": wish.based_on.version if wish.based_on else now.config_version,
     }

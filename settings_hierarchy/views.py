@@ -34,6 +34,7 @@ from settings_hierarchy.wishes import Wish, read_wish
 from streams.models import Client, Stream
 
 MAX_TABS = 12
+FRAGMENTS = {"modal": "_history", "setting-history": "_changes"}  # else the row
 
 
 @require_GET
@@ -65,7 +66,7 @@ def settings_page(request: OrganizationRequest, stream: str = "", client: str = 
 def setting_page(
     request: OrganizationRequest, key: str, stream: str = "", client: str = ""
 ) -> HttpResponse:
-    """Show one setting with its history; htmx gets the row, or the history for the dialog."""
+    """Show one setting with its history; htmx gets the row, or the history where it asks for it."""
     place = _place(request, stream, client)
     setting = CATALOGUE.setting(key)
     row = answers.row_at(place, setting)
@@ -74,7 +75,7 @@ def setting_page(
         "config_version": row.based_on,
         "history": history(place.scope, key),
     }
-    fragment = "_history" if getattr(request, "htmx", None) and _wants_dialog(request) else "_row"
+    fragment = FRAGMENTS.get(request.headers.get("HX-Target", ""), "_row")
     page = "settings_hierarchy/setting.html"
     return htmx.render(request, page, f"settings_hierarchy/{fragment}.html", context)
 
@@ -137,10 +138,6 @@ def _require_lock_right(request: OrganizationRequest) -> None:
 def _first_error(form: ChangeForm) -> DomainError:
     field, errors = next(iter(form.errors.items()))
     return DomainError(f"{field.capitalize()}: {errors[0]}", field=field)
-
-
-def _wants_dialog(request: OrganizationRequest) -> bool:
-    return request.headers.get("HX-Target") == "modal"
 
 
 def _place(request: OrganizationRequest, stream: str, client: str) -> Place:

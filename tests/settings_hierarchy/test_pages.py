@@ -509,8 +509,10 @@ class TestHistory:
         browser = browse(operator, htmx=True)
 
         dialog = browser.get(f"{BASE}/settings/{SLOW}/", headers={"HX-Target": "modal"})
+        part = browser.get(f"{BASE}/settings/{SLOW}/", headers={"HX-Target": "setting-history"})
         row = browser.get(f"{BASE}/settings/{SLOW}/")
 
+        assert part.content.decode().lstrip().startswith('<ol class="stream-history"')
         assert "Slow mode: history" in dialog.content.decode()
         assert 'name="version" value="2"' in dialog.content.decode()
         assert row.content.decode().count('class="setting ') == 1

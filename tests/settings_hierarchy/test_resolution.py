@@ -6,7 +6,7 @@ import dataclasses
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from settings_hierarchy.catalogue import CATALOGUE
@@ -26,6 +26,8 @@ from settings_hierarchy.values import identical
 
 OUTLINE = Outline.of(CATALOGUE)
 GAMES = "overlays.games.enabled"
+# A busy machine must not fail a test that is about logic.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def sourced(key: str, value, level: Level, *, locked: bool = False, version: int = 1):
@@ -230,6 +232,7 @@ def winner_by_the_book(organization: Organization, pair, key: str):
     return winner
 
 
+@UNHURRIED
 @given(before=catalogues(), after=catalogues(), first=edits, second=edits)
 def test_old_snapshot_plus_delta_is_new_snapshot(before, after, first, second):
     organization = Organization(before)
@@ -251,6 +254,7 @@ def test_old_snapshot_plus_delta_is_new_snapshot(before, after, first, second):
             held[pair] = (new_version, new)
 
 
+@UNHURRIED
 @given(catalogue=catalogues(), steps=edits)
 def test_most_specific_wins_unless_locked_above(catalogue, steps):
     organization = Organization(catalogue)
