@@ -101,7 +101,7 @@ def test_bad_bodies_name_their_fields(acme, api, body, fields):
 def test_list_filters_in_few_queries(acme, api, key):
     browser = api()
 
-    with at_most(4):
+    with at_most(5):
         found = browser.get(f"{BASE}/keys?status=usable&client=web&search=prod").json()
 
     assert found["count"] == 1
