@@ -7,7 +7,7 @@ from dataclasses import replace
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
@@ -86,16 +86,7 @@ def setting_change_page(
     request: OrganizationRequest, key: str, stream: str = "", client: str = ""
 ) -> HttpResponseBase:
     """Change one setting: at once, or after a review when a live stream's viewers see it."""
-    place = _place(request, stream, client)
-    setting = CATALOGUE.setting(key)
-    form = ChangeForm(request.POST)
-    try:
-        if not form.is_valid():
-            raise _first_error(form)
-        wish = read_wish(place.scope, setting, form, request.POST)
-        return _fulfil(request, place, wish)
-    except DomainError as error:
-        return answers.refused(request, place, setting, error)
+    return _change(request, _place(request, stream, client), key, ChangeForm(request.POST))
 
 
 @require_POST
@@ -103,15 +94,18 @@ def setting_change_page(
 def undo(request: OrganizationRequest, version: int) -> HttpResponseBase:
     """Take back one change, unless the setting has changed again since."""
     change = setting_change(version)
-    place = _placed(request, change.scope)
-    if change.key not in CATALOGUE.settings:
-        return redirect(place.url)
-    setting = CATALOGUE.setting(change.key)
     form = ChangeForm({"do": Verb.UNDO, "version": version})
-    form.is_valid()
+    return _change(request, _placed(request, change.scope), change.key, form)
+
+
+def _change(
+    request: OrganizationRequest, place: Place, key: str, form: ChangeForm
+) -> HttpResponseBase:
+    setting = CATALOGUE.setting(key)
     try:
-        wish = read_wish(place.scope, setting, form, request.POST)
-        return _fulfil(request, place, wish)
+        if not form.is_valid():
+            raise _first_error(form)
+        return _fulfil(request, place, read_wish(place.scope, setting, form, request.POST))
     except DomainError as error:
         return answers.refused(request, place, setting, error)
 

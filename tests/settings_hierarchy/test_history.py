@@ -41,8 +41,9 @@ from settings_hierarchy.resolution import Outline, delta
 from settings_hierarchy.schema import Level
 from settings_hierarchy.values import identical
 from streams.models import Stream
+from tests.counting import at_most
 from tests.factories import make_client, make_stream
-from tests.settings_hierarchy.conftest import NOW, costs
+from tests.settings_hierarchy.conftest import NOW
 
 pytestmark = pytest.mark.django_db
 
@@ -103,11 +104,11 @@ class TestSnapshot:
         for scope in (Scope(), Scope(stream=final), Scope(client=ios)):
             put(GAMES, False, scope)
 
-        with costs(1):
+        with at_most(1):
             snapshot(organization="acme", stream=final, client=ios)
-        with costs(1):
+        with at_most(1):
             resolved(Scope(stream=final, client=ios))
-        with costs(3):
+        with at_most(3):
             snapshot_at(organization="acme", stream=final, client=ios, version=2)
 
 
