@@ -36,7 +36,7 @@ export const SDK = { name: "gantry-js", version: "0.1.0" };
 const JWS_TYPE = "gantry-config+jws";
 const [HTTP_TIMEOUT_S, HELLO_TIMEOUT_S, SILENT_HEARTBEATS] = [10, 10, 2.5];
 const [BACKOFF_BASE_S, BACKOFF_CAP_S, SLOW_MIN_S, SLOW_MAX_S, MAX_FLOOR_S, SOUND_AFTER_S] = [1, 30, 240, 360, 3600, 10];
-const [JWKS_INTERVAL_S, JWKS_MAX_AGE_S, SESSION_S] = [60, 3600, 3600];
+const [JWKS_INTERVAL_S, JWKS_MAX_AGE_S, SESSION_S, MIN_SESSION_S, MAX_HEARTBEAT_S] = [60, 3600, 3600, 30, 600];
 const [MAX_DELTAS, MAX_BATCH, MAX_BATCH_CHARS, MAX_WAITING, FLUSH_AT] = [256, 1000, 600_000, 10_000, 100];
 const TOKEN_ENDS = [4401, 4403, 4404];
 
@@ -125,6 +125,9 @@ function checkOrder(held, version, base) {
   if (version < held || (base && version === held)) throw new Refused("older", `version ${version}, held ${held}`);
   if (base && base !== held) throw new Refused("gap", `based on ${base}, held ${held}`);
 }
+
+/** Takes out what no JSON should carry: one such text would cost the whole batch. @template T @param {T} value @returns {T} */
+const cleaned = (value) => (typeof value === "string" ? /** @type {T} */ (new TextDecoder().decode(new TextEncoder().encode(value)).replaceAll("\0", "")) : value);
 
 /** A UUID also where the page is no secure context (some television engines). */
 function uuid() {
@@ -263,7 +266,8 @@ export class GantryClient {
   /** Queues one engagement event; it leaves with the next batch. @param {string} type @param {{[name: string]: string | number | boolean}} [properties] */
   track(type, properties = {}) {
     if (this.get("analytics.enabled", true) === false) return;
-    this._waiting.push(JSON.stringify({ id: uuid(), type, at: new Date().toISOString(), properties }));
+    const clean = Object.fromEntries(Object.entries(properties).map(([name, value]) => [cleaned(name), cleaned(value)]));
+    this._waiting.push(JSON.stringify({ id: uuid(), type, at: new Date().toISOString(), properties: clean }));
     while (this._waiting.length > MAX_WAITING) this._waiting.shift(), this._count("events-dropped");
     if (this._waiting.length >= FLUSH_AT) this._wake("events");
   }
@@ -338,7 +342,7 @@ export class GantryClient {
     await this._acceptWhole(String(session.jws ?? ""));
     this._token = String(session.token ?? "");
     this._urls = isObject(session.urls) ? session.urls : {};
-    const lifetimeS = numberOr(session.expires_in_s, SESSION_S) || SESSION_S;
+    const lifetimeS = Math.max(numberOr(session.expires_in_s, SESSION_S), MIN_SESSION_S);
     this._renewAt = performance.now() + lifetimeS * (0.8 + 0.15 * this._random()) * 1000 * this._scale;
     if ((this._options.automaticEvents ?? true) && !this._started) this.track("session_start", { sdk: SDK.name, sdk_version: SDK.version });
     this._started = true;
@@ -388,7 +392,7 @@ export class GantryClient {
         const receivedAt = heardAt;
         const work = this._applying.then(() => this._receive(socket, event.data, receivedAt)).then((frame) => {
           if (frame?.type === "bye") [bye, silenceS] = [frame, 1];
-          if (frame?.type === "hello") silenceS = SILENT_HEARTBEATS * numberOr(frame.heartbeat_s, 30);
+          if (frame?.type === "hello") silenceS = SILENT_HEARTBEATS * Math.min(Math.max(numberOr(frame.heartbeat_s, 30), 1), MAX_HEARTBEAT_S);
         });
         this._run(work);
         this._applying = work.catch(() => {});
@@ -440,7 +444,7 @@ export class GantryClient {
   _note(frame) {
     if (frame.type === "hello") {
       if (!numberOr(frame.heartbeat_s, 0)) throw new Refused("malformed", "hello without heartbeat_s");
-      this._spreadS = numberOr(frame.reconnect_spread_ms, 1000) / 1000;
+      this._spreadS = Math.min(numberOr(frame.reconnect_spread_ms, 1000) / 1000, MAX_FLOOR_S);
       this._liveSince = performance.now();
       this.status = "live";
     } else if (frame.type === "current" || frame.type === "ping") {
@@ -498,6 +502,11 @@ export class GantryClient {
 
   async _fillGaps() {
     this._filling = true;
+    await this._untilFilled().finally(() => (this._filling = false));
+    if (this._gap && !this._stopped) this._fillGap(); // one came in the very last moment
+  }
+
+  async _untilFilled() {
     let floorS = 0;
     for (let failures = 0; this._gap && !this._stopped; failures = Math.min(failures + 1, 10)) {
       const jitterS = numberOr(this.get("sdk.refetch_jitter_ms"), 500) / 1000;
@@ -516,7 +525,6 @@ export class GantryClient {
         if (retry.dropToken) this._endSession(used);
       }
     }
-    this._filling = false;
   }
 
   /** Gets the whole snapshot and puts it in force, or throws Retry. */
@@ -583,12 +591,15 @@ export class GantryClient {
       this._batch.push(/** @type {string} */ (this._waiting.shift()));
     }
     if (!this._batch.length) return false;
+    const batch = this._batch;
     const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
-    const answer = await this._call("POST", "events", headers, `[${this._batch.join(",")}]`, last);
+    const answer = await this._call("POST", "events", headers, `[${batch.join(",")}]`, last);
+    if (batch !== this._batch) return false; // a last flush on the way out has settled it
     if (answer.status === 403 || answer.status === 404) this._eventsRefusedWith = token;
     else if (answer.status === 413 && this._batch.length > 1) {
       this._most = this._batch.length >> 1;
-      this._waiting.unshift(...this._batch.splice(0));
+      this._waiting.unshift(...batch);
+      this._batch = [];
     } else if ([202, 400, 413].includes(answer.status)) this._settle(answer);
     else {
       if (answer.status === 401) this._endSession(token);

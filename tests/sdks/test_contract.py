@@ -124,6 +124,7 @@ def differences(state, seen, phase):
         "counters": {k: state["counters"].get(k, 0) for k in wanted.get("counters", {})},
         "event_batches": [len(batch) for batch in seen.event_batches()],
         "distinct_events": len({event["id"] for batch in seen.event_batches() for event in batch}),
+        "first_properties": next((batch[0]["properties"] for batch in seen.event_batches()), None),
         "request_count": {
             name: seen.requests.count(name) for name in wanted.get("request_count", {})
         },

@@ -22,7 +22,7 @@ from websockets.typing import Origin, Subprotocol
 from .cache import Cache
 from .configuration import JsonObject, JsonValue, Refused, Snapshot, advanced, parse_object
 from .events import EventQueue
-from .transport import JWKS_MAX_AGE_S, Answer, Http, KeyRing, Retry, retry_after_s
+from .transport import JWKS_MAX_AGE_S, MAX_FLOOR_S, Answer, Http, KeyRing, Retry, retry_after_s
 
 logger = logging.getLogger("gantry_sdk")
 
@@ -34,6 +34,8 @@ BACKOFF_BASE_S = 1
 BACKOFF_CAP_S = 30
 SLOW_S = (240, 360)
 SESSION_S = 3600
+MIN_SESSION_S = 30
+MAX_HEARTBEAT_S = 600
 SILENT_HEARTBEATS = 2.5
 SOUND_AFTER_S = 10
 FLUSH_AT_EVENTS = 100
@@ -234,7 +236,7 @@ class GantryClient:
         urls, seconds = session.get("urls"), session.get("expires_in_s")
         self._token = str(session.get("token", ""))
         self._urls = {name: str(at) for name, at in urls.items()} if isinstance(urls, dict) else {}
-        lifetime_s = seconds if isinstance(seconds, int | float) and seconds > 0 else SESSION_S
+        lifetime_s = max(_number(seconds, SESSION_S), MIN_SESSION_S)
         share = 0.8 + 0.15 * self._options.random()
         self._renew_at = time.monotonic() + lifetime_s * share * self._options.time_scale
         if self._options.automatic_events and not self._started:
@@ -298,8 +300,7 @@ class GantryClient:
 
     def _after_close(self, closed: ConnectionClosed) -> Retry:
         code = closed.rcvd.code if closed.rcvd else 1006
-        wait_ms = self._bye.get("retry_after_ms", 0)
-        floor_s = wait_ms / 1000 if isinstance(wait_ms, int | float) and wait_ms > 0 else 0
+        floor_s = _number(self._bye.get("retry_after_ms"), 0) / 1000
         why = f"socket closed: {code} {self._bye.get('code', '')}"
         spread_s = 0 if self._bye or not self._live_since else self._spread_s
         return Retry(why, floor_s=floor_s, drop_token=code in TOKEN_ENDS, spread_s=spread_s)
@@ -333,8 +334,8 @@ class GantryClient:
         heartbeat_s, spread_ms = frame.get("heartbeat_s"), frame.get("reconnect_spread_ms")
         if not isinstance(heartbeat_s, int | float) or heartbeat_s <= 0:
             raise Refused("malformed", "hello without heartbeat_s")
-        self._silence_s = SILENT_HEARTBEATS * heartbeat_s
-        self._spread_s = spread_ms / 1000 if isinstance(spread_ms, int | float) else BACKOFF_BASE_S
+        self._silence_s = SILENT_HEARTBEATS * min(max(heartbeat_s, 1), MAX_HEARTBEAT_S)
+        self._spread_s = min(_number(spread_ms, 1000) / 1000, MAX_FLOOR_S)
         self._live_since = time.monotonic()
         self.status = "live"
 

@@ -50,12 +50,16 @@ def decode_base64url(text: str) -> bytes:
 
 def parse_object(raw: bytes | str) -> JsonObject:
     try:
-        value: JsonValue = json.loads(raw)
+        value: JsonValue = json.loads(raw, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Refused("malformed", "not JSON") from error
     if not isinstance(value, dict):
         raise Refused("malformed", "not a JSON object")
     return value
+
+
+def _no_constant(name: str) -> JsonValue:
+    raise ValueError(f"{name} is not JSON")
 
 
 def key_id(jws: str) -> str:

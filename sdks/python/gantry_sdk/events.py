@@ -6,11 +6,13 @@ import uuid
 from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TypeVar
 
 MAX_BATCH_EVENTS = 1000
 MAX_BATCH_BYTES = 900_000
 MAX_WAITING = 10_000
 GZIP_FROM_BYTES = 1024
+Value = TypeVar("Value", str, float, bool, str | float | bool)
 
 
 class EventQueue:
@@ -26,9 +28,11 @@ class EventQueue:
         return len(self._waiting) + len(self._batch)
 
     def add(self, kind: str, properties: Mapping[str, str | float | bool] | None) -> None:
+        """Queue one event; raises ValueError for a number that is not finite."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        event = {"id": str(uuid.uuid4()), "type": kind, "at": now, "properties": properties or {}}
-        self._waiting.append(json.dumps(event).encode())
+        clean = {_clean(name): _clean(value) for name, value in (properties or {}).items()}
+        event = {"id": str(uuid.uuid4()), "type": kind, "at": now, "properties": clean}
+        self._waiting.append(json.dumps(event, allow_nan=False).encode())
         while len(self._waiting) > MAX_WAITING:
             self._waiting.popleft()
             self.dropped += 1
@@ -71,3 +75,11 @@ class EventQueue:
             if self._batch and size > MAX_BATCH_BYTES:
                 return
             self._batch.append(self._waiting.popleft())
+
+
+def _clean(value: Value) -> Value:
+    """Take out what no JSON should carry: one such text would cost the whole batch."""
+    if not isinstance(value, str):
+        return value
+    whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole.replace("\0", "")
