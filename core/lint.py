@@ -25,7 +25,7 @@ SCHEMA_CALLS = {
     "deactivate",
 }
 ENTERING = {"organization_context", "public_context", "schema_context", "tenant_context"}
-MAY_NAME_SCHEMA = {"core/tenancy.py", "tests/conftest.py"}
+MAY_NAME_SCHEMA = {"core/tenancy.py", "tests/conftest.py", "tests/core/test_tenancy.py"}
 BARE_THREADS = {"Thread", "ThreadPoolExecutor", "to_thread", "run_in_executor"}
 # Processes that use no Django connection, and the test harness.
 MAY_START_THREADS = (
