@@ -35,7 +35,9 @@ gantry.onChange((change) => {
   app.apply(rows.map(([key]) => key));
 });
 
-root.querySelector("[data-tries]").append(...TRIES.map(([key, what, name]) => h("li", {}, icon(name), h("span", {}, what, h("code", {}, key)))));
+const { settings } = root.dataset;
+const named = (key) => (settings ? h("a", { href: `${settings}${key}/`, target: "_blank", rel: "noopener" }, h("code", {}, key)) : h("code", {}, key));
+root.querySelector("[data-tries]").append(...TRIES.map(([key, what, name]) => h("li", {}, icon(name), h("span", {}, what, named(key)))));
 
 const pause = root.querySelector("[data-pause]");
 let isPaused = matchMedia("(prefers-reduced-motion: reduce)").matches;

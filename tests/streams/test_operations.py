@@ -241,7 +241,7 @@ def test_reopening_needs_a_reason_and_keeps_the_first_live_moment(derby, actor):
     again = walk(ended, actor, "live", comment="Extra time")
 
     assert (again.live_at, again.ended_at) == (NOW, None)
-    assert Transition.objects.filter(stream=derby).first().comment == "Extra time"
+    assert Transition.objects.filter(stream=derby)[0].comment == "Extra time"
 
 
 @pytest.mark.parametrize("path", [(), ("scheduled",), ("scheduled", "live", "ended")])
