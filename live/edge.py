@@ -18,7 +18,7 @@ from django.conf import settings
 from analytics.intake import Intake, Source
 from core import strict_json
 from core.errors import DomainError, problem_of
-from live import admission
+from live import admission, direct
 from live.admission import Admission, Application, StorageAway
 from live.hub import Hub, current_hub
 from live.metrics import ANSWERS
@@ -67,8 +67,28 @@ class Refusal(DomainError):
         self.slug, self.status, self.title = slug, status, title
 
 
-async def get_config(scope: Scope, receive: Receive, send: Send) -> None:
-    """`GET /sdk/v1/config`: known token, prepared bytes."""
+def config_at_once(scope: Scope, send: Send) -> bool:
+    """Answer a token this process knows from prepared bytes; False when more is needed."""
+    authorization, wanted, jose = _config_request(scope)
+    entry = current_hub().registry.entries.get(authorization)
+    if entry is None or entry.expires <= time.time():
+        return False
+    answers = entry.pair.answers
+    if answers is None:
+        return False
+    answer = answers.jose if jose else answers.json
+    if wanted and _matches(wanted, answer):
+        status, wire = 304, answer.wire_not_modified
+    else:
+        status, wire = 200, answer.wire
+    if not direct.answer(send, status, wire):
+        return False
+    ANSWERS["config", status] += 1
+    return True
+
+
+def _config_request(scope: Scope) -> tuple[bytes, bytes, bool]:
+    """Return what decides the answer: Authorization, If-None-Match, whether a JWS is wanted."""
     authorization = wanted = b""
     jose = False
     for name, value in scope["headers"]:
@@ -78,10 +98,13 @@ async def get_config(scope: Scope, receive: Receive, send: Send) -> None:
             wanted = value
         elif name == b"accept":
             jose = b"application/jose" in value
-    hub = current_hub()
-    entry = hub.registry.entries.get(authorization)
-    if entry is None or entry.pair.answers is None or entry.expires <= time.time():
-        entry = await hub.entry(authorization)
+    return authorization, wanted, jose
+
+
+async def get_config(scope: Scope, receive: Receive, send: Send) -> None:
+    """`GET /sdk/v1/config`, with time to verify the token and to load the snapshot."""
+    authorization, wanted, jose = _config_request(scope)
+    entry = await current_hub().entry(authorization)
     answers = entry.pair.answers
     if answers is None:
         raise admission.refused("unavailable")
@@ -275,8 +298,9 @@ async def get_jwks(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": ring.jwks})
 
 
+CONFIG_PATH = "/sdk/v1/config"
 ROUTES: dict[str, tuple[str, Handler]] = {
-    "/sdk/v1/config": ("GET", get_config),
+    CONFIG_PATH: ("GET", get_config),
     "/sdk/v1/sessions": ("POST", open_session),
     "/sdk/v1/events": ("POST", post_events),
     "/.well-known/jwks.json": ("GET", get_jwks),

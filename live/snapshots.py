@@ -109,12 +109,14 @@ def _frame(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One prepared HTTP answer: the two ASGI messages and the tag that makes a 304 of it."""
+    """One prepared HTTP answer and its 304, as ASGI messages and as the bytes of HTTP/1.1."""
 
     etag: bytes
     start: JSONObject
     body: JSONObject
     not_modified: JSONObject
+    wire: bytes
+    wire_not_modified: bytes
 
 
 EMPTY_BODY: JSONObject = {"type": "http.response.body", "body": b""}
@@ -160,7 +162,13 @@ def _answer(etag: bytes, content_type: bytes, content: bytes, extra: tuple[Heade
         start={"type": "http.response.start", "status": 200, "headers": headers},
         body={"type": "http.response.body", "body": content},
         not_modified={"type": "http.response.start", "status": 304, "headers": headers[2:]},
+        wire=_lines(headers) + content,
+        wire_not_modified=_lines(headers[2:]),
     )
+
+
+def _lines(headers: list[Header]) -> bytes:
+    return b"".join(name + b": " + value + b"\r\n" for name, value in headers) + b"\r\n"
 
 
 class Frames:

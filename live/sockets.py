@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-
+from live.direct import Send, websocket_transport
 from live.protocol import Ending, Wire, bye_wire
 
 if TYPE_CHECKING:
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
 CLOSE_PATIENCE_S = 2
 
-Send = Callable[[Any], Awaitable[None]]
 _closing: set[asyncio.Task[None]] = set()
 
 
@@ -98,7 +95,7 @@ class Socket:
         self.lagging_since = 0.0
         self.frames_in_window = 0
         self.ending: Ending | None = None
-        self.direct: Any = direct_transport(send)  # uvloop's transports have no common base
+        self.direct: Any = websocket_transport(send)  # uvloop's transports have no common base
         self.queued = None if self.direct is not None else QueuedTransport(send)
 
     @property
@@ -140,13 +137,3 @@ class Socket:
                 await self.send({"type": "websocket.close", "code": ending.close_code})
                 return
         self._pipe.abort()
-
-
-def direct_transport(send: Send) -> Any:
-    """Return uvicorn's transport when a prepared frame may be written to it, else None."""
-    protocol = getattr(send, "__self__", None)
-    if not isinstance(protocol, WebSocketsSansIOProtocol):
-        return None
-    if protocol.conn.extensions or not hasattr(protocol.transport, "get_write_buffer_size"):
-        return None  # a compressed connection needs a frame of its own
-    return protocol.transport
