@@ -53,10 +53,6 @@ class ScopedQuerySet(models.QuerySet[Row]):
             models.Q(client__isnull=True) | models.Q(client=scope.client),
         )
 
-    def above(self, scope: Scope) -> Self:
-        """Return the rows of the weaker scopes only."""
-        return self.on_path(scope).not_at(scope)
-
     def not_at(self, scope: Scope) -> Self:
         """Leave out the rows of this scope among those on its path or below it."""
         return self.exclude(

@@ -8,33 +8,33 @@ from typing import Any
 
 from django.db import transaction
 
-from core import audit, push
+from core import audit
 from core.audit import Actor, Target
 from core.errors import DomainError
 from settings_hierarchy.catalogue import CATALOGUE
+from settings_hierarchy.ledger import (
+    Held,
+    Origin,
+    Turn,
+    append,
+    locked_state,
+    place_name,
+    push_change,
+    store,
+    take_turn,
+)
 from settings_hierarchy.models import (
     MAX_COMMENT_LENGTH,
     Change,
     ConfigState,
     Override,
     Scope,
-    ScopeVersion,
 )
-from settings_hierarchy.queries import (
-    CONFLICT_LIMIT,
-    OUTLINE,
-    UnknownVersion,
-    changes_since,
-    lock_above,
-    override_at,
-)
+from settings_hierarchy.queries import CONFLICT_LIMIT, OUTLINE, UnknownVersion, changes_since
 from settings_hierarchy.relations import broken_rule
 from settings_hierarchy.resolution import SourcedValue, catalogue_record
 from settings_hierarchy.schema import InvalidValue, Setting
-from settings_hierarchy.values import JSONValue
 from streams.models import Stream
-
-ORGANIZATION = Scope()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,29 +50,11 @@ class BasedOn:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
-    """What a scope holds for one setting."""
-
-    value: JSONValue
-    locked: bool
-
-
-@dataclass(frozen=True, kw_only=True)
 class Written:
     """What a write came to; `change` is None when there was nothing to change."""
 
     version: int  # the organization's config version now
     change: Change | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Origin:
-    """Who changes, when and why."""
-
-    actor: Actor
-    at: datetime
-    comment: str = ""
-    undoes: int | None = None
 
 
 class StaleVersion(DomainError):
@@ -102,7 +84,7 @@ class LockedAbove(DomainError):
 
     def __init__(self, setting: Setting, lock: Override) -> None:
         super().__init__(
-            f"{setting.label} is locked by {lock.change.actor_label} at {_place(lock.scope)}.",
+            f"{setting.label} is locked by {lock.change.actor_label} at {place_name(lock.scope)}.",
             field="key",
             locked_by={"level": lock.level, "version": lock.change_id, "value": lock.value},
         )
@@ -164,15 +146,14 @@ def set_override(
     _check_place(setting, scope, locked)
     origin = Origin(actor=actor, at=at, comment=_checked_comment(comment))
     with transaction.atomic():
-        state = _begin(based_on, scope, key)
-        override = override_at(scope, key)
-        _check_lock_above(setting, scope)
+        turn = take_turn(_begin(based_on, scope, key), scope, key)
+        _check_lock_above(setting, turn)
         if locked is None:
-            locked = override is not None and override.locked
+            locked = turn.held is not None and turn.held.locked
         after = Held(value=legal, locked=locked)
-        if override is not None and _same(setting, _held(override), after):
-            return Written(version=state.version, change=None)
-        return _write(state, scope, key, after, origin)
+        if turn.held is not None and _same(setting, turn.held, after):
+            return Written(version=turn.state.version, change=None)
+        return _write(turn, after, origin)
 
 
 def clear_override(
@@ -188,10 +169,10 @@ def clear_override(
     setting = CATALOGUE.setting(key)
     origin = Origin(actor=actor, at=at, comment=_checked_comment(comment))
     with transaction.atomic():
-        state = _begin(based_on, scope, key)
-        if override_at(scope, setting.key) is None:
-            return Written(version=state.version, change=None)
-        return _write(state, scope, setting.key, None, origin)
+        turn = take_turn(_begin(based_on, scope, key), scope, setting.key)
+        if turn.held is None:
+            return Written(version=turn.state.version, change=None)
+        return _write(turn, None, origin)
 
 
 def undo_change(*, version: int, actor: Actor, at: datetime) -> Written:
@@ -200,14 +181,14 @@ def undo_change(*, version: int, actor: Actor, at: datetime) -> Written:
     Raises UnknownVersion, NotUndoable, StaleVersion when the scope changed it again since.
     """
     with transaction.atomic():
-        state = ConfigState.objects.select_for_update().get()
+        state = locked_state()
         undone = setting_change(version)
         later = Change.objects.at(undone.scope).filter(key=undone.key, version__gt=version)
         if later.exists():
             raise StaleVersion(state.version, list(later[:CONFLICT_LIMIT]))
         held = _held_before(undone)
         origin = Origin(actor=actor, at=at, comment=f"Undo of version {version}", undoes=version)
-        return _return_to(state, undone.scope, undone.key, held, origin)
+        return _return_to(take_turn(state, undone.scope, undone.key), held, origin)
 
 
 def restore_change(
@@ -219,7 +200,8 @@ def restore_change(
         restored = setting_change(version)
         state = _begin(based_on, restored.scope, restored.key)
         origin = Origin(actor=actor, at=at, comment=comment)
-        return _return_to(state, restored.scope, restored.key, _held_after(restored), origin)
+        turn = take_turn(state, restored.scope, restored.key)
+        return _return_to(turn, _held_after(restored), origin)
 
 
 def copy_overrides(
@@ -229,17 +211,18 @@ def copy_overrides(
 
     Each is a version of its own; one push tells of the last.
     """
-    origin = Origin(actor=actor, at=at, comment=f"Copied from {from_stream.title}"[:500])
+    comment = f"Copied from {from_stream.title}"[:MAX_COMMENT_LENGTH]
+    origin = Origin(actor=actor, at=at, comment=comment)
     change = None
     with transaction.atomic():
-        state = ConfigState.objects.select_for_update().get()
+        state = locked_state()
         rows = Override.objects.filter(stream=from_stream, key__in=CATALOGUE.settings)
         for row in rows.select_related("client").order_by("pk"):
-            scope = Scope(stream=to_stream, client=row.client)
-            if override_at(scope, row.key) is None:
-                change = _store(state, scope, row.key, _held(row), origin)
+            turn = take_turn(state, Scope(stream=to_stream, client=row.client), row.key)
+            if turn.held is None:
+                change = store(turn, Held(value=row.value, locked=row.locked), origin)
         if change is not None:
-            _push(Scope(stream=to_stream), "", state.version)
+            push_change(Scope(stream=to_stream), "", state.version)
     return Written(version=state.version, change=change)
 
 
@@ -250,12 +233,12 @@ def publish_catalogue(*, actor: Actor, at: datetime) -> Written:
     """
     record = catalogue_record(CATALOGUE)
     with transaction.atomic():
-        state = ConfigState.objects.select_for_update().get()
+        state = locked_state()
         if state.catalogue_digest == record["digest"]:
             return Written(version=state.version, change=None)
         _clear_illegal(state, actor, at)
         change = Change(kind=Change.Kind.CATALOGUE, catalogue=record)
-        _append(state, change, Origin(actor=actor, at=at))
+        append(state, change, Origin(actor=actor, at=at))
         state.catalogue_digest = record["digest"]
         state.save(update_fields=["catalogue_digest"])
         audit.record(
@@ -265,7 +248,7 @@ def publish_catalogue(*, actor: Actor, at: datetime) -> Written:
             at=at,
             after={"digest": record["digest"], "version": state.version},
         )
-        _push(ORGANIZATION, "", state.version)
+        push_change(Scope(), "", state.version)
     return Written(version=state.version, change=change)
 
 
@@ -287,8 +270,8 @@ def _checked_comment(comment: str) -> str:
 
 
 def _begin(based_on: BasedOn | None, scope: Scope, key: str) -> ConfigState:
-    """Lock the organization's config version, so that writes follow one another."""
-    state = ConfigState.objects.select_for_update().get()
+    """Lock the config version and refuse a write that is based on an old one."""
+    state = locked_state()
     if based_on is None:
         return state
     if based_on.exact and based_on.version != state.version:
@@ -301,13 +284,13 @@ def _begin(based_on: BasedOn | None, scope: Scope, key: str) -> ConfigState:
     return state
 
 
-def _check_lock_above(setting: Setting, scope: Scope) -> None:
-    lock = lock_above(scope, setting.key)
-    if lock is not None:
-        raise LockedAbove(setting, lock)
+def _check_lock_above(setting: Setting, turn: Turn) -> None:
+    if turn.lock is not None:
+        raise LockedAbove(setting, turn.lock)
 
 
-def _check_rules(scope: Scope, key: str, after: Held | None) -> None:
+def _check_rules(turn: Turn, after: Held | None) -> None:
+    scope, key = turn.scope, turn.key
     value = None
     if after is not None:
         value = SourcedValue(key=key, value=after.value, level=scope.level, locked=after.locked)
@@ -338,10 +321,6 @@ def setting_change(version: int) -> Change:
 # --- writing -----------------------------------------------------------------------------------
 
 
-def _held(override: Override) -> Held:
-    return Held(value=override.value, locked=override.locked)
-
-
 def _held_before(change: Change) -> Held | None:
     if change.value_before is None:
         return None
@@ -354,85 +333,23 @@ def _held_after(change: Change) -> Held | None:
     return Held(value=change.value_after, locked=change.locked_after)
 
 
-def _return_to(
-    state: ConfigState, scope: Scope, key: str, held: Held | None, origin: Origin
-) -> Written:
+def _return_to(turn: Turn, held: Held | None, origin: Origin) -> Written:
     """Write a past value again, under the rules of today."""
-    setting = CATALOGUE.setting(key)
-    override = override_at(scope, key)
-    present = _held(override) if override is not None else None
+    setting = CATALOGUE.setting(turn.key)
     if held is not None:
         held = Held(value=setting.parse(held.value), locked=held.locked)
-        _check_place(setting, scope, held.locked)
-        _check_lock_above(setting, scope)
-    if present == held:
-        return Written(version=state.version, change=None)
-    return _write(state, scope, key, held, origin)
+        _check_place(setting, turn.scope, held.locked)
+        _check_lock_above(setting, turn)
+    if turn.held == held:
+        return Written(version=turn.state.version, change=None)
+    return _write(turn, held, origin)
 
 
-def _write(
-    state: ConfigState, scope: Scope, key: str, after: Held | None, origin: Origin
-) -> Written:
-    _check_rules(scope, key, after)
-    change = _store(state, scope, key, after, origin)
-    _push(scope, key, state.version)
-    return Written(version=state.version, change=change)
-
-
-def _store(
-    state: ConfigState, scope: Scope, key: str, after: Held | None, origin: Origin
-) -> Change:
-    """Append the change, move the override and write the audit row."""
-    override = override_at(scope, key)
-    before = _held(override) if override is not None else None
-    change = Change(
-        kind=_kind(before, after),
-        stream=scope.stream,
-        client=scope.client,
-        key=key,
-        value_before=before.value if before else None,
-        locked_before=before is not None and before.locked,
-        value_after=after.value if after else None,
-        locked_after=after is not None and after.locked,
-    )
-    _append(state, change, origin)
-    if after is None:
-        assert override is not None
-        override.delete()
-    else:
-        Override.objects.update_or_create(
-            stream=scope.stream,
-            client=scope.client,
-            key=key,
-            defaults={"value": after.value, "locked": after.locked, "change": change},
-        )
-    audit.record(
-        action=f"settings.{change.kind}",
-        actor=origin.actor,
-        target=Target(type="setting", id=key, label=f"{key} · {_place(scope)}"[:254]),
-        at=origin.at,
-        before=_as_json(before),
-        after=_as_json(after),
-        comment=origin.comment,
-    )
-    return change
-
-
-def _append(state: ConfigState, change: Change, origin: Origin) -> None:
-    """Give the change the next version and move its scope there."""
-    state.version += 1
-    change.version = state.version
-    change.at = origin.at
-    change.comment = origin.comment
-    change.undoes_id = origin.undoes
-    change.actor_kind = origin.actor.kind
-    change.actor_id = origin.actor.id
-    change.actor_label = origin.actor.label
-    change.save(force_insert=True)
-    ScopeVersion.objects.update_or_create(
-        stream=change.stream, client=change.client, defaults={"change": change}
-    )
-    state.save(update_fields=["version"])
+def _write(turn: Turn, after: Held | None, origin: Origin) -> Written:
+    _check_rules(turn, after)
+    change = store(turn, after, origin)
+    push_change(turn.scope, turn.key, turn.state.version)
+    return Written(version=turn.state.version, change=change)
 
 
 def _clear_illegal(state: ConfigState, actor: Actor, at: datetime) -> None:
@@ -442,37 +359,8 @@ def _clear_illegal(state: ConfigState, actor: Actor, at: datetime) -> None:
             CATALOGUE.setting(row.key).parse(row.value)
         except InvalidValue as invalid:
             comment = f"No longer legal: {invalid.reason}"[:MAX_COMMENT_LENGTH]
-            _store(state, row.scope, row.key, None, Origin(actor=actor, at=at, comment=comment))
-
-
-def _kind(before: Held | None, after: Held | None) -> Change.Kind:
-    if after is None:
-        return Change.Kind.CLEAR
-    was_locked = before is not None and before.locked
-    if after.locked == was_locked:
-        return Change.Kind.SET
-    return Change.Kind.LOCK if after.locked else Change.Kind.UNLOCK
-
-
-def _push(scope: Scope, key: str, version: int) -> None:
-    push.enqueue(
-        "config",
-        {
-            "level": scope.level,
-            "stream": scope.stream.slug if scope.stream else None,
-            "client": scope.client.slug if scope.client else None,
-            "key": key,
-            "version": version,
-        },
-    )
-
-
-def _place(scope: Scope) -> str:
-    return "the organization" if scope == ORGANIZATION else scope.label
-
-
-def _as_json(held: Held | None) -> dict[str, Any] | None:
-    return None if held is None else {"value": held.value, "locked": held.locked}
+            turn = take_turn(state, row.scope, row.key)
+            store(turn, None, Origin(actor=actor, at=at, comment=comment))
 
 
 def change_as_json(change: Change) -> dict[str, Any]:

@@ -298,13 +298,6 @@ def changes_lock(scope: Scope, key: str, locked: bool) -> bool:
     return (override is not None and override.locked) != locked
 
 
-def lock_above(scope: Scope, key: str) -> Override | None:
-    """Return the weaker scope's override that locks the setting here; the weakest counts."""
-    locks = Override.objects.above(scope).filter(key=key, locked=True)
-    rows = list(locks.select_related("change", "stream", "client"))
-    return min(rows, key=lambda row: OVERRIDE_LEVELS.index(row.level), default=None)
-
-
 def live_streams(scope: Scope) -> QuerySet[Stream]:
     """Return the live streams whose viewers a change at this scope reaches."""
     streams = Stream.objects.live()

@@ -19,6 +19,7 @@ from settings_hierarchy.operations import (
 )
 from settings_hierarchy.queries import current_version, resolved
 from settings_hierarchy.schema import InvalidValue, Level, UnknownSetting
+from tests.counting import at_most
 from tests.settings_hierarchy.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -109,6 +110,14 @@ def test_setting_the_same_again_does_nothing(put):
     assert again.version == 2
     assert AuditEntry.objects.count() == 1
     assert OutboxEntry.objects.count() == 1
+
+
+def test_a_write_takes_few_statements_however_many_levels_hold_it(put, final, ios):
+    for scope in (Scope(), Scope(stream=final), Scope(client=ios)):
+        put(GAMES, False, scope)
+
+    with at_most(10):
+        put(GAMES, False, Scope(stream=final, client=ios))
 
 
 def test_setting_the_default_explicitly_is_an_override(put, final):
