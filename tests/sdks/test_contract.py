@@ -139,7 +139,7 @@ def tamper(folder, how, signer):
         path.write_text(path.read_text()[:-20])
         return
     if how == "forged":
-        document["jws"] = signer.jws({"key": "a", "break": "other-payload"})
+        document["jws"], document["deltas"] = signer.jws({"break": "other-payload"}), []
     elif how == "other-stream":
         document["jws"], document["deltas"] = signer.jws({"stream": "rival", "version": 9}), []
     path.write_text(json.dumps(document))
