@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from core.access import public
+from core.errors import NotFound
 from core.tenancy import organization_context
 from live.showcase import credentials
 from streams.models import Client, Platform, Stream
@@ -46,7 +47,7 @@ def _demo_keys(org_slug: str) -> dict[str, str]:
         raise Http404 from error
     seeded = next((each for each in organizations if each["slug"] == org_slug), None)
     if seeded is None:
-        raise Http404
+        raise NotFound("The demo viewer is there for the demo's own organizations only.")
     return {client["slug"]: client["sdk_key"] for client in seeded["clients"]}
 
 

@@ -51,6 +51,10 @@ export class Inspector {
     this.signature.set(h("span", { class: `pill pill-${isGood ? "positive" : "negative"}` }, icon(isGood ? "shield-check" : "alert-circle"), isGood ? "Checked" : "Refused"), " Ed25519 ", h("code", { class: "nowrap" }, kid), h("span", { class: "muted small" }, ` in ${ms.toFixed(1)} ms`));
   }
 
+  failed(reason, detail) {
+    if (reason === "waiting") this.trouble = detail;
+  }
+
   /** One change applied; returns [key, before, after] rows. */
   changed(change, source) {
     const rows = [...Object.entries(change.values).map(([key, value]) => [key, this.held[key], value]), ...change.removed.map((key) => [key, this.held[key], undefined])];
@@ -84,10 +88,10 @@ export class Inspector {
 
   state() {
     const [kind, word] = STATES[this.gantry.status] ?? STATES.stopped;
-    const text = `${word}|${this.gantry.stale}|${this.gantry.version}|${JSON.stringify(this.gantry.counters)}`;
+    const text = `${word}|${this.gantry.stale}|${this.gantry.version}|${JSON.stringify(this.gantry.counters)}|${this.trouble}`;
     if (text === this.last) return;
     this.last = text;
-    this.connection.set(h("span", { class: `pill pill-${kind}` }, h("span", { class: "dot" }), word), this.gantry.stale ? " stale: the server cannot reach its own truth" : this.gantry.status === "live" ? " WebSocket" : " values stay as they are");
+    this.connection.set(h("span", { class: `pill pill-${kind}` }, h("span", { class: "dot" }), word), h("span", {}, this.gantry.stale ? " stale: the server cannot reach its own truth" : this.gantry.status === "live" ? " WebSocket" : ` ${this.trouble || "values stay as they are"}`));
     const { organization, stream, client } = this.gantry.snapshot ?? {};
     this.identity.set(organization ? `${organization} / ${stream} / ${client}` : "none yet");
     const refused = Object.entries(this.gantry.counters).filter(([reason]) => reason !== "waiting");

@@ -30,6 +30,7 @@ const match = new Match();
 const pitch = new Pitch(root.querySelector("[data-pitch]"));
 const app = new App(root, gantry, match, pitch);
 
+gantry.onError((reason, detail) => inspector.failed(reason, detail));
 gantry.onChange((change) => {
   const rows = inspector.changed(change, gantry.status === "live" ? "pushed" : "from the session");
   app.apply(rows.map(([key]) => key));
