@@ -21,15 +21,17 @@ import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as django_settings
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 NO_CHROMIUM = "NO CHROMIUM: THE BROWSER TESTS OF THE WHOLE PRODUCT WERE SKIPPED (make browser)"
 SCREENSHOTS = Path(django_settings.BASE_DIR) / "var" / "screenshots"
+PATIENCE_MS = 30_000
 START_PATIENCE_S = 150
 STOP_PATIENCE_S = 40
 # What the suite told its own processes must not reach the product under test.
 OF_THE_SUITE = ("GANTRY_", "DATABASE_URL", "REDIS_URL", "CLICKHOUSE_", "DJANGO_", "COVERAGE_")
+expect.set_options(timeout=PATIENCE_MS)
 RECORD_VIOLATIONS = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) =>
@@ -171,7 +173,7 @@ def window(chromium) -> Iterator[Any]:
             reduced_motion="reduce",
             locale="en-GB",
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MS)
         context.add_init_script(RECORD_VIOLATIONS)
         contexts.append(context)
         found = Window(page=context.new_page())

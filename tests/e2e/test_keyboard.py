@@ -51,13 +51,16 @@ def test_focus_is_always_visible(gantry_instance, page, path):
     page.goto(gantry_instance.home + path)
     lost = []
 
+    before = ""
     for _ in range(STEPS):
         page.keyboard.press("Tab")
         focus = page.evaluate(FOCUS)
         if focus["isBody"]:
             break
-        if not (focus["isShown"] and focus["isRinged"]):
+        # The browser draws its own ring on the parts of a date field, one Tab after another.
+        if focus["what"] != before and not (focus["isShown"] and focus["isRinged"]):
             lost.append(focus["what"])
+        before = focus["what"]
 
     assert lost == []
 
@@ -73,7 +76,7 @@ def test_slash_goes_to_the_search(gantry_instance, page):
     page.goto(f"{gantry_instance.home}streams/")
     page.keyboard.press("/")
 
-    expect(page.get_by_role("searchbox", name="Search streams")).to_be_focused()
+    expect(page.get_by_role("searchbox", name="Search title, slug or tag")).to_be_focused()
 
 
 def test_question_mark_lists_the_keys_and_escape_closes(page):
@@ -87,9 +90,10 @@ def test_question_mark_lists_the_keys_and_escape_closes(page):
 
 def test_palette_finds_a_stream(gantry_instance, page):
     page.keyboard.press("Control+k")
-    page.keyboard.type(gantry_instance.live_stream.split("-")[0])
-    results = page.locator("[data-palette-results] a")
-    expect(results.first).to_be_visible()
+    word = gantry_instance.live_stream.split("-")[0]
+    page.keyboard.type(word)
+    first = page.locator("[data-palette-results] a").first
+    expect(first).to_contain_text(re.compile(word, re.IGNORECASE))
 
     page.keyboard.press("Enter")
 
