@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django_htmx.http import reswap, retarget
+from django_htmx.http import reswap, retarget, trigger_client_event
 
 from core import htmx
 from core.errors import DomainError
@@ -54,7 +54,10 @@ def saved(
         "published": written.version if place.is_live and written.change is not None else None,
     }
     answer = render(request, "settings_hierarchy/_saved.html", context)
-    return htmx.close_dialog(htmx.toast(_into_row(answer, row), text, undo or None))
+    # After the swap: a new toast takes the place of the one whose Undo asked for this.
+    detail = {"text": text} | ({"undo_url": undo} if undo else {})
+    trigger_client_event(answer, "gantry:toast", detail, after="swap")
+    return htmx.close_dialog(_into_row(answer, row))
 
 
 def _toast(request: OrganizationRequest, place: Place, written: Written) -> tuple[str, str]:
@@ -64,7 +67,8 @@ def _toast(request: OrganizationRequest, place: Place, written: Written) -> tupl
     if place.is_live:
         return f"Version {written.version} published"[: htmx.TOAST_CHARACTERS], ""
     arguments = {"organization": request.organization.slug, "version": written.version}
-    return "Saved", reverse("settings_hierarchy:undo", kwargs=arguments)
+    text = "Undone" if written.change.undoes_id else "Saved"
+    return text, reverse("settings_hierarchy:undo", kwargs=arguments)
 
 
 def refused(

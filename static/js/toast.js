@@ -43,8 +43,7 @@ document.addEventListener("gantry:announce", (event) => announce(event.detail.va
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-toast-close]")) event.target.closest(".flash").remove();
 });
-document.addEventListener("submit", (event) => {
-  const toast = event.target.closest(".flash");
-  if (toast) setTimeout(() => toast.remove());
-});
+// Hidden at once, removed with the answer: htmx finds no target from a form that left the page.
+document.addEventListener("submit", (event) => event.target.closest(".flash")?.setAttribute("hidden", ""));
+document.addEventListener("htmx:afterRequest", (event) => event.target.closest(".flash")?.remove());
 for (const toast of document.querySelectorAll("[data-toasts] > .flash")) expire(toast);

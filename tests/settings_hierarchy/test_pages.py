@@ -56,7 +56,7 @@ def row_of(response, key):
 
 
 def toast_of(response):
-    return json.loads(response["HX-Trigger"])["gantry:toast"]
+    return json.loads(response["HX-Trigger-After-Swap"])["gantry:toast"]
 
 
 def stored(inside, key=GAMES, scope=None):
@@ -350,7 +350,7 @@ class TestUndo:
 
         response = browser.post(undo_url)
 
-        assert response.status_code == 200
+        assert toast_of(response)["text"] == "Undone"
         assert stored(inside) is True
         assert inside(lambda: Change.objects.get(version=3).undoes_id) == 2
 
