@@ -29,7 +29,7 @@ async def main() -> None:
         "{base_url}",
         "{key}",
         stream="{stream}",
-        cache=Path("gantry-cache.json"),
+        cache=Path("gantry-cache"),  # a folder
     )
     async with gantry:
         gantry.on_change(lambda change: print("changed", dict(change.values)))

@@ -1,7 +1,7 @@
 // Shows what the SDK holds and does: version, last change, latency, signature, connection, frames.
 import { h, icon } from "./elements.js";
 
-const FRAMES = 60, SAMPLES = 20;
+const FRAMES = 60, SAMPLES = 20, CHANGES = 4;
 const STATES = { live: ["positive", "Live"], connecting: ["caution", "Connecting"], refused: ["negative", "Refused"], stopped: ["", "Stopped"] };
 const shown = (value) => (value === undefined ? "not set" : value === true ? "On" : value === false ? "Off" : typeof value === "string" ? value || "(empty)" : JSON.stringify(value));
 const fact = (label) => {
@@ -24,7 +24,7 @@ export class Inspector {
     this.connection = fact("Connection");
     this.signature = fact("Signature");
     this.identity = fact("Identity");
-    this.refusals = fact("Refused");
+    this.refusals = fact("Frames refused");
     this.changes = h("div", { class: "demo-changes", "aria-live": "polite" }, h("p", { class: "muted" }, "Change a setting and watch it arrive here."));
     this.log = h("ol", { class: "demo-frames", tabindex: "0", "aria-label": "Frames and calls, newest first" });
     this.search = h("input", { class: "form-control form-control-sm", type: "search", placeholder: "Find a setting", "aria-label": "Find a setting", oninput: () => this._settings() });
@@ -32,7 +32,7 @@ export class Inspector {
     const facts = [this.connection, this.signature, this.identity, this.refusals].flatMap((one) => one.row);
     root.append(
       panel("Inspector", h("dl", { class: "figures demo-figures", "data-live": true }, this.version.box, this.latency.box), h("dl", { class: "facts panel-body" }, facts)),
-      panel("Last change", h("div", { class: "panel-body" }, this.changes)),
+      panel("Last changes", h("div", { class: "panel-body" }, this.changes)),
       panel("Frames", this.log),
       h("details", { class: "panel demo-held", ontoggle: () => this._settings() }, h("summary", { class: "panel-head" }, h("h2", {}, "Settings held")), h("div", { class: "panel-body stack stack-s" }, this.search, this.settings)),
     );
@@ -77,7 +77,10 @@ export class Inspector {
 
   _changes(rows, version) {
     const list = rows.slice(0, 12).map(([key, before, after]) => h("li", {}, h("code", {}, key), h("span", { class: "demo-step" }, h("s", {}, shown(before)), " → ", h("b", {}, shown(after)))));
-    this.changes.replaceChildren(h("p", { class: "muted small" }, `Version ${version}${rows.length ? "" : ": the same values"}${rows.length > 12 ? `, ${rows.length} settings` : ""}`), h("ul", {}, list));
+    if (!this.hasChanged) this.changes.replaceChildren();
+    this.hasChanged = true;
+    this.changes.prepend(h("div", {}, h("p", { class: "muted small" }, `Version ${version}${rows.length ? "" : ": the same values"}${rows.length > 12 ? `, ${rows.length} settings` : ""}`), h("ul", {}, list)));
+    while (this.changes.children.length > CHANGES) this.changes.lastElementChild.remove();
   }
 
   _settings() {
@@ -95,7 +98,7 @@ export class Inspector {
     const { organization, stream, client } = this.gantry.snapshot ?? {};
     this.identity.set(organization ? `${organization} / ${stream} / ${client}` : "none yet");
     const refused = Object.entries(this.gantry.counters).filter(([reason]) => reason !== "waiting");
-    this.refusals.set(refused.length ? refused.map(([reason, count]) => `${reason} ${count}`).join(", ") : "nothing");
+    this.refusals.set(refused.length ? refused.map(([reason, count]) => `${reason} ${count}`).join(", ") : "none");
   }
 }
 
