@@ -188,10 +188,11 @@ ALLAUTH = {
     "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": 200,
 }
 
-# The SDK plane and the probes, answered before Django: what somebody without a key or token gets.
+# The SDK plane and the probes, answered before Django: what somebody without a token gets. The one
+# call that asks the database, for the key, is tried on a running server in tests/live/test_edge.py.
 EDGE = {
     ("GET", "/sdk/v1/config"): 401,
-    ("POST", "/sdk/v1/sessions"): 401,
+    ("POST", "/sdk/v1/sessions"): None,
     ("POST", "/sdk/v1/events"): 401,
     ("GET", "/.well-known/jwks.json"): 200,
 }
@@ -483,7 +484,9 @@ def test_page_of_allauth(route, status, db, browse):
     assert answer.status_code == status
 
 
-@pytest.mark.parametrize(("call", "status"), EDGE.items(), ids=str)
+@pytest.mark.parametrize(
+    ("call", "status"), [(call, status) for call, status in EDGE.items() if status], ids=str
+)
 @pytest.mark.django_db(transaction=True)
 async def test_sdk_plane_without_a_key(call, status):
     async def nowhere(scope, receive, send):
@@ -494,7 +497,7 @@ async def test_sdk_plane_without_a_key(call, status):
     await start_process()
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as sdk:
-            answer = await sdk.request(method, path, content=b'{"stream": "final"}')
+            answer = await sdk.request(method, path)
     finally:
         await stop_process()
 
