@@ -13,8 +13,7 @@ from typing import ParamSpec, TypeVar
 
 import msgspec
 from asgiref.sync import sync_to_async
-from django.db import InterfaceError, OperationalError, close_old_connections
-from django.db.models import Q
+from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 
 from core.errors import DomainError
 from core.tenancy import organization_context, public_context
@@ -212,8 +211,13 @@ def _configured_origins(client: Client) -> Iterable[str]:
 
 
 def _note_seen(key: SdkKey, at: datetime) -> None:
-    never_or_long_ago = Q(last_seen_at__isnull=True) | Q(last_seen_at__lt=at - SEEN_EVERY)
-    SdkKey.objects.filter(never_or_long_ago, pk=key.pk).update(last_seen_at=at)
+    """Write when the key was last used, at most once a minute; a row somebody holds is let be."""
+    if key.last_seen_at is not None and at - key.last_seen_at < SEEN_EVERY:
+        return
+    with transaction.atomic():
+        rows = SdkKey.objects.select_for_update(skip_locked=True, of=("self",))
+        if rows.filter(pk=key.pk).exists():
+            SdkKey.objects.filter(pk=key.pk).update(last_seen_at=at)
 
 
 def standing(schema_name: str, pairs: Iterable[Pair], keys: Iterable[str]) -> Standing:
@@ -270,22 +274,29 @@ def _refused_pairs(pairs: list[Pair]) -> dict[Pair, str]:
 def resolve_pairs(schema_name: str, organization: str, pairs: Iterable[Pair]) -> list[Resolved]:
     """Return the snapshots of these pairs; those whose stream or client is gone are left out."""
     with organization_context(schema_name):
-        # Read first: a change that lands in between makes the snapshots newer than it says.
-        head = queries.current_version()
-        found = [_resolve(organization, head, pair) for pair in pairs]
-    return [resolved for resolved in found if resolved is not None]
+        return resolve_here(organization, pairs)
 
 
-def _resolve(organization: str, head: int, pair: Pair) -> Resolved | None:
-    stream = Stream.objects.filter(slug=pair[0]).first()
-    client = Client.objects.filter(slug=pair[1]).first()
-    if stream is None or client is None:
-        return None
+def resolve_here(organization: str, pairs: Iterable[Pair]) -> list[Resolved]:
+    """Return the snapshots of these pairs of the organization whose schema is entered."""
+    pairs = list(pairs)
+    # Read first: a change that lands in between makes the snapshots newer than it says.
+    head = queries.current_version()
+    streams = Stream.objects.in_bulk({stream for stream, _ in pairs}, field_name="slug")
+    clients = Client.objects.in_bulk({client for _, client in pairs}, field_name="slug")
+    return [
+        _resolve(organization, head, streams[stream], clients[client])
+        for stream, client in pairs
+        if stream in streams and client in clients
+    ]
+
+
+def _resolve(organization: str, head: int, stream: Stream, client: Client) -> Resolved:
     snapshot = queries.snapshot(organization=organization, stream=stream, client=client)
     version = snapshot["version"]
     return Resolved(
-        stream=pair[0],
-        client=pair[1],
+        stream=stream.slug,
+        client=client.slug,
         version=version,
         head=max(head, version),
         payload=msgspec.json.encode(snapshot),

@@ -74,6 +74,8 @@ class Freshness:
     async def _load_from_redis(self, pair: Pair) -> bool:
         """Take what another process stored; True when that is known to be current."""
         organization = pair.organization
+        if self.redis_away:
+            return False
         try:
             async with self.redis.pipeline(transaction=False) as pipeline:
                 pipeline.get(store.head_key(organization.schema_name))
@@ -82,6 +84,7 @@ class Freshness:
                 )
                 head, fields = await pipeline.execute()
         except (RedisError, OSError):
+            self.redis_away = True  # until the hub's next look at the heads succeeds
             return False
         found = store.read_snapshot(fields)
         if found is None or known_ring().verifier(found[0].kid, datetime.now(UTC)) is None:
@@ -113,6 +116,8 @@ class Freshness:
     async def _share(self, pair: Pair, snapshot: Snapshot, head: int) -> None:
         """Store for the other processes; without Redis each resolves for itself."""
         schema_name = pair.organization.schema_name
+        if self.redis_away:
+            return
         key = store.snapshot_key(schema_name, pair.stream, pair.client)
         try:
             async with self.redis.pipeline(transaction=False) as pipeline:
@@ -120,7 +125,7 @@ class Freshness:
                 pipeline.eval(store.RAISE, 1, store.head_key(schema_name), head)
                 await pipeline.execute()
         except (RedisError, OSError):
-            logger.debug("live.snapshot.not_shared schema=%s", schema_name)
+            self.redis_away = True
 
     async def judge(self, organization: Organization, pairs: Iterable[Pair], key: str = "") -> None:
         """Ask who may stay, and keep the answer; StorageAway leaves everything as it was."""

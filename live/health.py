@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
@@ -9,7 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.db import connection
 from redis.exceptions import RedisError
 
@@ -27,6 +27,7 @@ from tenants.models import Organization
 METRICS_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 OUTBOX_ORGANIZATIONS = 1000
 OUTBOX_EVERY_S = 10
+CLICKHOUSE_TIMEOUT_S = 2
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -118,8 +119,10 @@ async def _redis() -> None:
 
 async def _clickhouse() -> None:
     try:
-        await sync_to_async(clickhouse.ping, thread_sensitive=True)()
-    except DomainError as error:
+        async with asyncio.timeout(CLICKHOUSE_TIMEOUT_S):
+            # Not the database's thread, which a ClickHouse that hangs would hold up.
+            await asyncio.get_running_loop().run_in_executor(None, clickhouse.ping)
+    except (DomainError, TimeoutError) as error:
         raise Unwell("ClickHouse does not answer.") from error
 
 

@@ -12,6 +12,7 @@ import gc
 import json
 import logging
 import random
+import resource
 import signal
 import threading
 import time
@@ -211,7 +212,7 @@ class Hub:
     async def _announce(self, pair: Pair) -> None:
         """Say that this pair has sockets, then look at the head: see `relay_config`."""
         now = time.time()
-        if now - pair.announced_at < ANNOUNCE_EVERY_S:
+        if now - pair.announced_at < ANNOUNCE_EVERY_S or self.freshness.redis_away:
             return
         pair.announced_at = now
         organization = pair.organization
@@ -222,6 +223,7 @@ class Hub:
                 pipeline.get(store.head_key(organization.schema_name))
                 _, head = await pipeline.execute()
         except (RedisError, OSError):
+            self.freshness.redis_away = True
             return
         if head is not None and int(head) > organization.head:
             await self._recover(organization, int(head))
@@ -447,11 +449,10 @@ class Hub:
     async def _compare_heads(self) -> None:
         """Find versions whose frames never came. One second of grace: they may be on their way."""
         organizations = [each for each in self.registry.organizations.values() if each.head]
-        if not organizations:
-            return
         keys = [store.head_key(each.schema_name) for each in organizations]
         try:
-            heads = await self.redis.mget(keys)
+            heads = await self.redis.mget(keys) if keys else []
+            await self.redis.ping()
         except (RedisError, OSError):
             self.freshness.redis_away = True
         else:
@@ -577,6 +578,7 @@ async def start_process() -> Hub:
     global _hub
     _hub = Hub()
     await _hub.start()
+    _raise_file_limit()
     if threading.current_thread() is threading.main_thread():
         _say_goodbye_on_sigterm(_hub)
     gc.collect()
@@ -590,6 +592,12 @@ async def stop_process() -> None:
     if _hub is not None:
         await _hub.stop()
         _hub = None
+
+
+def _raise_file_limit() -> None:
+    """Every socket is a file: take as many as this user may have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _say_goodbye_on_sigterm(hub: Hub) -> None:

@@ -10,7 +10,6 @@ from datetime import datetime
 from django.utils import timezone
 
 from core.push import Frame, Payload
-from core.tenancy import public_context
 from live import admission, store
 from live.snapshots import Resolved, delta_text, sign, whole_text
 from sdk_keys.signing import KeyRing, key_ring
@@ -63,9 +62,8 @@ def _config_frames(schema_name: str, pairs: list[store.Pair]) -> Iterable[Frame]
         return
     at = timezone.now()
     ring = key_ring(at)
-    with public_context():
-        slug = Organization.objects.values_list("slug", flat=True).get(schema_name=schema_name)
-    for resolved in admission.resolve_pairs(schema_name, slug, pairs):
+    slug = Organization.objects.values_list("slug", flat=True).get(schema_name=schema_name)
+    for resolved in admission.resolve_here(slug, pairs):
         frame = _advance(schema_name, resolved, ring, at)
         if frame is not None:
             yield frame

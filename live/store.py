@@ -11,13 +11,14 @@ from django.conf import settings
 from redis import asyncio as aioredis
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from core.tenancy import org_key
 from live.snapshots import Snapshot
 
-CONNECT_TIMEOUT_S = 1
-TIMEOUT_S = 2
+CONNECT_TIMEOUT_S = 0.5
+TIMEOUT_S = 0.5  # an operator who saves waits for this when Redis hangs
 PRESENCE_S = 20
 SNAPSHOT_S = 7 * 86_400
 REVOKED_S = 2 * 3600
@@ -47,6 +48,8 @@ return held
 """
 
 Pair = tuple[str, str]  # stream, client
+# A connection that died while it lay in the pool is worth a second try, a silent server is not.
+DROPPED = (RedisConnectionError,)
 
 
 def head_key(schema_name: str) -> str:
@@ -92,7 +95,7 @@ def sync_redis() -> redis.Redis:
         settings.REDIS_URL,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         socket_timeout=TIMEOUT_S,
-        retry=Retry(NoBackoff(), 1),
+        retry=Retry(NoBackoff(), 1, DROPPED),
         max_connections=32,
     )
 
@@ -103,7 +106,7 @@ def async_redis() -> aioredis.Redis:
         settings.REDIS_URL,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         socket_timeout=TIMEOUT_S,
-        retry=AsyncRetry(NoBackoff(), 1),
+        retry=AsyncRetry(NoBackoff(), 1, DROPPED),
         max_connections=32,
     )
 
