@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # ships no types
 
 from settings_hierarchy.catalogue import CATALOGUE, PATH, load_catalogue
 from settings_hierarchy.schema import (
@@ -240,6 +240,7 @@ def test_rule_on_equal_value_is_typed():
 
     rule = catalogue.setting("ui.steps").requires
 
+    assert rule is not None
     assert rule.relation is Relation.EQUALS
     assert rule.value is True
     assert not rule.is_enforced
@@ -269,7 +270,9 @@ def test_only_enforced_rules_are_listed():
         ("slo.interaction_p95_ms", "slo.interaction_p90_ms"),
         ("slo.interaction_p99_ms", "slo.interaction_p95_ms"),
     ]
-    assert CATALOGUE.setting("ui.layout.lbar_mode").requires.value == "l-bar"
+    hint = CATALOGUE.setting("ui.layout.lbar_mode").requires
+    assert hint is not None
+    assert hint.value == "l-bar"
 
 
 def test_unknown_key_is_not_found():

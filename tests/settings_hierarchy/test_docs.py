@@ -46,6 +46,7 @@ def test_named_functions_exist(file, names):
 
 def test_the_example_row_is_legal():
     example = re.search(r"```toml\n(.+?)```", text_of("add-a-setting.md"), re.DOTALL)
+    assert example is not None
     row = re.sub(r"^ {3}", "", example[1], flags=re.MULTILINE)
 
     catalogue = load_catalogue(PATH.read_text(encoding="utf-8") + "\n" + row)

@@ -10,6 +10,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.errors import DomainError
 from core.models import AuditEntry, OutboxEntry
 from core.tenancy import organization_context
 from settings_hierarchy import operations, queries
@@ -39,7 +40,7 @@ from settings_hierarchy.queries import (
 )
 from settings_hierarchy.resolution import Outline, delta
 from settings_hierarchy.schema import Level
-from settings_hierarchy.values import identical
+from settings_hierarchy.values import JSONValue, identical
 from streams.models import Stream
 from tests.counting import at_most
 from tests.factories import make_client, make_stream
@@ -202,6 +203,7 @@ class TestUndo:
         written = undo_change(version=2, actor=actor, at=NOW)
 
         assert written.version == 3
+        assert written.change is not None
         assert written.change.kind == "clear"
         assert written.change.undoes_id == 2
         assert written.change.comment == "Undo of version 2"
@@ -251,6 +253,7 @@ class TestRestore:
         written = restore_change(version=2, actor=actor, at=NOW)
 
         assert written.version == 4
+        assert written.change is not None
         assert written.change.comment == "Restored from version 2"
         assert value_of(Scope(), "chat.slow_mode_s") == 5
 
@@ -268,7 +271,7 @@ class TestRestore:
         restore_change(version=3, actor=actor, at=NOW, comment="As in rehearsal")
 
         assert not Override.objects.exists()
-        assert Change.objects.first().comment == "As in rehearsal"
+        assert Change.objects.latest("version").comment == "As in rehearsal"
 
     def test_restoring_below_a_lock_is_refused(self, put, actor, final):
         put(GAMES, True, Scope(stream=final))
@@ -301,7 +304,7 @@ class TestCopy:
         assert copied.setting(GAMES).current.value is False
         assert copied.setting(GAMES).current.locked
         assert copied.setting("ui.theme_mode").current.level is Level.CLIENT_ON_STREAM
-        assert Change.objects.first().comment == "Copied from The Final"
+        assert Change.objects.latest("version").comment == "Copied from The Final"
         assert AuditEntry.objects.count() == 4
         assert OutboxEntry.objects.count() == pushed + 1
 
@@ -363,7 +366,7 @@ class TestCatalogue:
         assert found.removed == ["ui.tooltips_enabled"]
         assert ConfigState.objects.get().catalogue_digest == catalogue.digest()
         assert AuditEntry.objects.filter(action="settings.publish_catalogue").count() == 1
-        assert OutboxEntry.objects.last().payload["level"] == "organization"
+        assert OutboxEntry.objects.latest("pk").payload["level"] == "organization"
         assert snapshot_at(organization="acme", stream=final, client=ios, version=2) == before
         assert publish_catalogue(actor=actor, at=NOW).change is None
 
@@ -411,7 +414,7 @@ def test_live_streams_are_those_a_change_reaches(in_acme, acme, final, ios):
 
 
 KEYS = ["overlays.games.enabled", "chat.slow_mode_s", "ui.theme_mode", "moderation.automod_level"]
-VALUES = {
+VALUES: dict[str, list[JSONValue]] = {
     "overlays.games.enabled": [True, False],
     "chat.slow_mode_s": [0, 5, 30],
     "ui.theme_mode": ["light", "dark"],
@@ -483,5 +486,5 @@ def attempt(scope: Scope, key: str, verb: str, number: int, actor) -> None:
                 actor=actor,
                 at=NOW,
             )
-    except operations.DomainError:
+    except DomainError:
         assert current_version() == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,7 +23,7 @@ from settings_hierarchy.resolution import (
     value_without,
 )
 from settings_hierarchy.schema import OVERRIDE_LEVELS, Catalogue, Level, Visibility
-from settings_hierarchy.values import identical
+from settings_hierarchy.values import JSONValue, identical
 
 OUTLINE = Outline.of(CATALOGUE)
 GAMES = "overlays.games.enabled"
@@ -115,8 +116,8 @@ def test_outline_survives_its_record():
 
 
 def test_delta_tells_changed_added_and_removed():
-    old = {"a": 1, "b": True, "c": "x"}
-    new = {"a": 1, "b": 1, "d": []}
+    old: dict[str, JSONValue] = {"a": 1, "b": True, "c": "x"}
+    new: dict[str, JSONValue] = {"a": 1, "b": 1, "d": []}
 
     found = delta(old, new)
 
@@ -175,8 +176,8 @@ class Organization:
     """The same state machine as the database's, in three dictionaries."""
 
     def __init__(self, catalogue: Catalogue):
-        self.rows: dict = {}
-        self.changed: dict = {(None, None): 1}
+        self.rows: dict[Any, SourcedValue] = {}
+        self.changed: dict[Any, int] = {(None, None): 1}
         self.version = 1
         self.publish(catalogue)
 

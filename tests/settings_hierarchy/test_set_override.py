@@ -176,7 +176,7 @@ def test_locked_setting_refuses_stream_override(put, final, actor):
     with pytest.raises(LockedAbove, match="locked by tester") as refused:
         put(GAMES, True, Scope(stream=final))
 
-    assert refused.value.extra["locked_by"]["level"] == "organization"
+    assert refused.value.lock.level is Level.ORGANIZATION
     assert current_version() == 2
 
 
@@ -268,7 +268,7 @@ class TestStale:
 
         assert [change.version for change in refused.value.changes] == [2]
         assert refused.value.extra["current_version"] == 2
-        assert refused.value.extra["changes"][0]["value_after"] is False
+        assert refused.value.changes[0].value_after is False
         assert current_version() == 2
 
     def test_a_change_below_or_beside_does_not_matter(self, put, final, semifinal, ios):
@@ -330,6 +330,7 @@ class TestRelations:
         put("ui.layout.lbar_mode", "fullFlexible")
 
         row = resolved(Scope()).setting("ui.layout.lbar_mode")
+        assert row.idle_because is not None
         assert row.idle_because.key == "ui.layout.mode"
         put("ui.layout.mode", "l-bar")
         assert resolved(Scope()).setting("ui.layout.lbar_mode").idle_because is None
@@ -341,6 +342,7 @@ class TestClear:
 
         written = clear_override(scope=Scope(stream=final), key=GAMES, actor=actor, at=NOW)
 
+        assert written.change is not None
         assert written.change.kind == "clear"
         assert written.version == 3
         assert not Override.objects.exists()

@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # ships no types
 
 from settings_hierarchy.catalogue import CATALOGUE
 from settings_hierarchy.values import RuleBroken, SettingType, ValueRules, identical, shown
