@@ -65,7 +65,7 @@ PropertyName = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 Properties = Annotated[dict[PropertyName, PropertyValue], Meta(max_length=MAX_PROPERTIES)]
 
 
-class Event(msgspec.Struct, kw_only=True, gc=False):
+class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     """One thing that happened, as an app reports it.
 
     `id` and `type` are checked by batches.py: a UUID in its canonical form, a known type. Neither
@@ -88,7 +88,10 @@ class StoredEvent(msgspec.Struct, kw_only=True, gc=False):
 
 
 class BatchHeader(msgspec.Struct, kw_only=True):
-    """Who sent a batch and what became of it: the first line of a buffered batch."""
+    """Who sent a batch and what became of it: the first line of a buffered batch.
+
+    The events follow: as the JSON array that was received, or one on each line.
+    """
 
     schema_name: str
     organization: str

@@ -40,7 +40,8 @@ FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 10.0
 
 _decode_header = msgspec.json.Decoder(BatchHeader).decode
-_decode_events = msgspec.json.Decoder(StoredEvent).decode_lines
+_decode_array = msgspec.json.Decoder(list[StoredEvent]).decode
+_decode_lines = msgspec.json.Decoder(StoredEvent).decode_lines
 
 
 class Poison(Exception):
@@ -98,7 +99,10 @@ def read_entry(entry: Entry) -> Readable:
     """Understand one entry or raise Poison."""
     first, _, rest = entry.payload.partition(b"\n")
     try:
-        return Readable(entry=entry, header=_decode_header(first), events=_decode_events(rest))
+        header = _decode_header(first)
+        is_array = rest.lstrip()[:1] == b"["
+        events = _decode_array(rest) if is_array else _decode_lines(rest)
+        return Readable(entry=entry, header=header, events=events)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Poison(f"The entry cannot be read: {error}") from error
 

@@ -22,8 +22,8 @@ from analytics.events import BatchHeader
 from core.errors import DomainError
 from core.tenancy import org_key
 
-MAX_CONNECTIONS = 16
-RECENT_IDS = 50_000
+MAX_CONNECTIONS = 256
+RECENT_IDS = 20_000
 PSEUDONYMS_KEPT = 10_000
 RETRY_AFTER_S = 5
 BATCH_REMEMBERED_S = 300
@@ -117,10 +117,10 @@ class Intake:
     """
 
     def __init__(self, redis_url: str, *, max_buffer_bytes: int = buffer.MAX_BYTES) -> None:
-        pool = redis.BlockingConnectionPool.from_url(
+        # One connection for each batch that waits for Redis; who comes when all wait tries again.
+        pool = redis.ConnectionPool.from_url(
             redis_url,
             max_connections=MAX_CONNECTIONS,
-            timeout=2,
             socket_connect_timeout=1,
             socket_timeout=2,
             retry=Retry(NoBackoff(), 1),
@@ -170,7 +170,7 @@ class Intake:
         counts_only = _header(source, at, 0, batch.duplicate + accepted, reasons)
         digest = hashlib.sha256("".join(event.id for event in batch.events).encode()).hexdigest()
         marker = org_key(source.schema_name, "events", source.stream, digest)
-        payload = header + b"\n" + batch.lines
+        payload = header + b"\n" + batch.text
         try:
             answer = await self._add(
                 keys=[buffer.STREAM, buffer.BYTES, marker],
