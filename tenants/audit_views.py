@@ -76,6 +76,7 @@ def audit_entry(request: OrganizationRequest, entry_id: int) -> HttpResponse:
         "entry": entry,
         "changes": differences(entry.before, entry.after),
         "fragment": "tenants/_audit_entry.html",
+        "heading": entry.action,
     }
     return htmx.render(request, "tenants/dialog.html", "tenants/_audit_entry.html", context)
 

@@ -32,6 +32,12 @@ from tenants.forms import (
 from tenants.models import Invitation, User
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+HEADINGS = {
+    "tenants/_invite.html": "Invite somebody",
+    "tenants/_invited.html": "Invitation sent",
+    "tenants/_token_form.html": "New API token",
+    "tenants/_token_made.html": "Token created",
+}
 MEMBER_COLUMNS = (
     Column(key="person", label="Person", sortable=True, order=("user__email",)),
     Column(key="role", label="Role", sortable=True),
@@ -192,7 +198,7 @@ def _dialog(
     request: OrganizationRequest, fragment: str, context: dict[str, Any], *, bound: bool = False
 ) -> HttpResponse:
     """Answer what stands in a dialog; without htmx it stands on a page of its own."""
-    context |= {"section": "people", "fragment": fragment}
+    context |= {"section": "people", "fragment": fragment, "heading": HEADINGS[fragment]}
     status = 422 if bound else 200
     return htmx.render(request, "tenants/dialog.html", fragment, context, status=status)
 

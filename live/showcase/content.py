@@ -25,7 +25,7 @@ class Fixture:
 
 @dataclass(frozen=True, kw_only=True)
 class App:
-    """One client with its platform's identifier, and whether it gets a secret key too."""
+    """One client with its platform's identifier and its key: days until it expires, None for never."""
 
     slug: str
     name: str
@@ -33,6 +33,7 @@ class App:
     bundle_ids: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     secret: bool = False
+    key_days: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,7 @@ class Showcase:
     name: str
     live_stream: str
     people: tuple[Person, ...]
+    invited: tuple[Person, ...]
     apps: tuple[App, ...]
     fixtures: tuple[Fixture, ...]
     edits: tuple[Edit, ...]
@@ -89,7 +91,7 @@ NORTHWIND_FIXTURES = (
     _fixture("riviera-open-semi", "Riviera Open: Lefèvre – Okafor", -2.1, "live", PARIS, "tennis semi-final", lasts=4.0),
     # Today and the coming days
     _fixture("westbrook-millfield", "Westbrook – Millfield Rovers", 1.5, "scheduled", LONDON, "football premier matchday-12"),
-    _fixture("saltmarsh-eastvale", "Saltmarsh Athletic – Eastvale", 4, "scheduled", LONDON, "football premier matchday-12"),
+    _fixture("saltmarsh-eastvale", "Saltmarsh Athletic – Eastvale", 4, "scheduled", LONDON, "football premier matchday-12", playback=False),
     _fixture("capital-tigers-metro", "Capital Tigers – Metro Kings", 7, "scheduled", NEW_YORK, "basketball conference-east", lasts=2.5),
     _fixture("pioneers-bay-city", "Pioneers – Bay City Waves", 9.5, "scheduled", "America/Los_Angeles", "basketball conference-west", lasts=2.5),
     _fixture("riviera-open-final", "Riviera Open: final", 22, "scheduled", PARIS, "tennis final", lasts=4.0),
@@ -143,6 +145,7 @@ NORTHWIND = Showcase(
         Person(email="viewer@northwind.example", name="Vic Tanaka", role="viewer"),
         Person(email="sam@partners.example", name="Sam Keller", role="operator"),
     ),
+    invited=(Person(email="lena@northwind.example", name="", role="analyst"),),
     apps=(
         App(slug="northwind-web", name="Northwind Web", platform="web"),
         App(slug="northwind-ios", name="Northwind iOS", platform="ios", bundle_ids=("example.northwind.app",)),
@@ -156,7 +159,7 @@ NORTHWIND = Showcase(
         App(slug="northwind-webos", name="Northwind LG TV", platform="webos", bundle_ids=("example.northwind.webos",)),
         App(slug="northwind-playstation", name="Northwind PlayStation", platform="playstation", bundle_ids=("PPSA01234_00",)),
         App(slug="northwind-xbox", name="Northwind Xbox", platform="xbox", bundle_ids=("Northwind.Player_8wekyb3d8bbwe",)),
-        App(slug="stadium-screens", name="Stadium screens", platform="web", secret=True),
+        App(slug="stadium-screens", name="Stadium screens", platform="web", secret=True, key_days=9),
     ),
     fixtures=NORTHWIND_FIXTURES,
     edits=(
@@ -191,6 +194,7 @@ AURORA = Showcase(
         Person(email="operator@aurora.example", name="Eero Salo", role="operator"),
         Person(email="sam@partners.example", name="Sam Keller", role="analyst"),
     ),
+    invited=(),
     apps=(
         App(slug="aurora-web", name="Aurora Web", platform="web"),
         App(slug="aurora-ios", name="Aurora iOS", platform="ios", bundle_ids=("example.aurora.player",)),

@@ -25,6 +25,7 @@ from tenants import invitations, operations, provisioning
 from tenants.models import Membership, Organization, User
 
 FIRST_DAY = timedelta(days=21)
+INVITED_BEFORE = timedelta(days=1)
 APPS_AFTER = timedelta(hours=3)
 CREATED_BEFORE = timedelta(days=6)
 SCHEDULED_AFTER = timedelta(hours=5)
@@ -71,9 +72,11 @@ def _organization(showcase: Showcase, password: str, at: datetime) -> dict[str, 
     first = organization.memberships.select_related("user").get()
     for person in others:
         _join(organization, first, person, hashed, began)
+    for person in showcase.invited:
+        _invite(organization, first, person, at - INVITED_BEFORE)
     with organization_context(organization.schema_name):
         actors = dict(_actors(organization))
-        keys = [_app(organization, app, actors, began + APPS_AFTER) for app in showcase.apps]
+        keys = [_app(organization, app, actors, at) for app in showcase.apps]
         for fixture in showcase.fixtures:
             _stream(fixture, actors, at)
         for edit in sorted(showcase.edits, key=lambda each: -each.hours):
@@ -104,6 +107,11 @@ def _join(
     organization: Organization, owner: Membership, person: Person, hashed: str, at: datetime
 ) -> None:
     """Invite and accept, as people do, so that the audit tells of it."""
+    secret = _invite(organization, owner, person, at)
+    invitations.accept_invitation(secret=secret, user=_person(person, hashed), at=at)
+
+
+def _invite(organization: Organization, owner: Membership, person: Person, at: datetime) -> str:
     _, link = invitations.invite(
         organization=organization,
         email=person.email,
@@ -112,8 +120,7 @@ def _join(
         actor=_actor(owner.user),
         at=at,
     )
-    secret = link.rstrip("/").rpartition("/")[2]
-    invitations.accept_invitation(secret=secret, user=_person(person, hashed), at=at)
+    return link.rstrip("/").rpartition("/")[2]
 
 
 def _actor(user: User) -> Actor:
@@ -126,8 +133,9 @@ def _actors(organization: Organization) -> Iterator[tuple[str, Actor]]:
         yield membership.role, _actor(membership.user)
 
 
-def _app(organization: Organization, app: App, actors: Actors, at: datetime) -> dict[str, str]:
-    actor = actors.get("admin", actors["owner"])
+def _app(organization: Organization, app: App, actors: Actors, now: datetime) -> dict[str, str]:
+    actor, at = actors.get("admin", actors["owner"]), now - FIRST_DAY + APPS_AFTER
+    ends = None if app.key_days is None else now + timedelta(days=app.key_days)
     client = client_operations.create_client(
         fields=ClientFields(name=app.name, bundle_ids=app.bundle_ids, origins=app.origins),
         slug=app.slug,
@@ -139,7 +147,7 @@ def _app(organization: Organization, app: App, actors: Actors, at: datetime) -> 
     issued = create_key(
         organization=organization,
         client=client,
-        fields=KeyFields(name="Production", kind=kind),
+        fields=KeyFields(name="Production", kind=kind, expires_at=ends),
         actor=actor,
         at=at,
     )
