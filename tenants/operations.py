@@ -200,6 +200,13 @@ def _set_status(
     )
 
 
+def set_staff(*, user: User, is_staff: bool) -> None:
+    """Let a person make organizations, or no longer; there is no organization to audit it in."""
+    user.is_staff = is_staff
+    user.save(update_fields=["is_staff"])
+    logger.info("tenants.user.staff user=%s is_staff=%s", user.pk, is_staff)
+
+
 # People
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import ProgrammingError, connection, transaction
+from django.db import connection, transaction
 from django.db.migrations import RunPython, RunSQL
 from django.db.migrations.loader import MigrationLoader
 
@@ -71,12 +71,10 @@ def is_migrated(digest: str) -> bool:
 
 
 def _has_template(digest: str) -> bool:
-    with public_context():
-        try:
-            with transaction.atomic():
-                return SchemaTemplate.objects.filter(digest=digest).exists()
-        except ProgrammingError:  # the table itself is not there yet
-            return False
+    with public_context(), connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s)", [SchemaTemplate._meta.db_table])
+        (table,) = cursor.fetchone()
+        return table is not None and SchemaTemplate.objects.filter(digest=digest).exists()
 
 
 def _outdated(digest: str) -> Any:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection as database
 from django.test import Client as Browser
 
 from core.audit import Actor
@@ -14,6 +15,7 @@ from tenants.models import Organization, Role, User
 from tenants.provisioning import make_schema, schema_exists
 from tests.factories import make_member, make_token, make_user
 
+connection: Any = database  # of django-tenants, which has no types
 SLUGS = {"acme": "Acme Sports", "rival": "Rival Media"}
 
 
@@ -22,6 +24,7 @@ def place(slug: str) -> Organization:
     schema_name = f"org_{slug}"
     if not schema_exists(schema_name):
         make_schema(schema_name)
+    organization: Organization
     organization, _ = Organization.objects.get_or_create(
         slug=slug,
         defaults={

@@ -512,6 +512,9 @@ async def test_sockets_open_nowhere_else(path):
     async def collect(message):
         sent.append(message)
 
-    await serve(None)({"type": "websocket", "path": path}, None, collect)
+    async def nowhere(scope, receive, send):
+        raise AssertionError("it fell through to Django")
+
+    await serve(nowhere)({"type": "websocket", "path": path}, None, collect)
 
     assert sent == [{"type": "websocket.close", "code": 4404}]

@@ -111,7 +111,7 @@ NORTHWIND_FIXTURES = (
     _fixture("super-cup-final", "Super Cup: final", 290, "draft", AUCKLAND, "rugby super-cup final", playback=False),
     _fixture("premier-matchday-14-show", "Matchday 14 preview show", None, "draft", LONDON, "football studio", playback=False),
     _fixture("all-star-weekend", "All-star weekend", 480, "draft", NEW_YORK, "basketball all-star", playback=False),
-    _fixture("charity-legends", "Legends charity match", None, "draft", LONDON, "football charity", playback=False),
+    _fixture("charity-legends", "Legends charity match", 18, "draft", LONDON, "football charity", playback=False),
     # Over
     _fixture("harbour-city-westbrook", "Harbour City – Westbrook", -27, "ended", LONDON, "football premier matchday-11"),
     _fixture("northgate-saltmarsh", "Northgate United – Saltmarsh Athletic", -29, "ended", LONDON, "football premier matchday-11"),

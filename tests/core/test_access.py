@@ -1,6 +1,7 @@
 """One table of roles; refused tries are refused and recorded."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -99,12 +100,17 @@ class TestRequires:
         assert not AuditEntry.objects.exists()
 
     def test_the_permission_can_be_read_off_the_view(self):
-        assert requires("streams.view")(HttpResponse).permission == "streams.view"
+        def view(request):
+            return HttpResponse("in")
+
+        page: Any = requires("streams.view")(view)
+
+        assert page.permission == "streams.view"
 
 
 def test_signed_in_pages_ask_for_a_sign_in(nobody):
-    page = signed_in(lambda request: HttpResponse("in"))
-    request = RequestFactory().get("/organizations/")
+    page: Any = signed_in(lambda request: HttpResponse("in"))
+    request: Any = RequestFactory().get("/organizations/")
 
     request.user = SimpleNamespace(is_authenticated=False)
     assert page(request).status_code == 302
@@ -114,7 +120,9 @@ def test_signed_in_pages_ask_for_a_sign_in(nobody):
 
 
 def test_public_pages_are_marked():
-    assert public(lambda request: HttpResponse("in")).permission is None
+    page: Any = public(lambda request: HttpResponse("in"))
+
+    assert page.permission is None
 
 
 class TestOrganizationPermission:
@@ -124,7 +132,7 @@ class TestOrganizationPermission:
 
         def asked(declared, *, role="operator", method="GET", organization=in_acme, token=True):
             auth = ApiToken(organization=in_acme, name="t", public_id="t", role=role)
-            request = SimpleNamespace(
+            request: Any = SimpleNamespace(
                 method=method,
                 auth=auth if token else None,
                 organization=organization,

@@ -5,7 +5,7 @@ import sys
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.test import Client, RequestFactory
 from redis.exceptions import ConnectionError as RedisAway
 from rest_framework import exceptions
@@ -23,6 +23,7 @@ from core.errors import (
 
 def body_of(error):
     response = api.exception_handler(error, {})
+    assert response is not None
     assert response.content_type == "application/problem+json"
     return response.status_code, response.data
 
@@ -88,10 +89,16 @@ class TestApi:
         ]
 
     def test_storage_away_says_when_to_try_again(self):
-        assert api.exception_handler(OperationalError(), {})["Retry-After"] == "5"
+        response = api.exception_handler(OperationalError(), {})
+
+        assert response is not None
+        assert response["Retry-After"] == "5"
 
     def test_throttled_says_when_to_try_again(self, db):
-        assert api.exception_handler(exceptions.Throttled(wait=7), {})["Retry-After"] == "7"
+        response = api.exception_handler(exceptions.Throttled(wait=7), {})
+
+        assert response is not None
+        assert response["Retry-After"] == "7"
 
     def test_anything_else_is_a_bug(self):
         assert api.exception_handler(ValueError("bug"), {}) is None
@@ -100,7 +107,7 @@ class TestApi:
 class TestPages:
     @pytest.fixture
     def middleware(self):
-        return DomainErrorMiddleware(lambda request: None)
+        return DomainErrorMiddleware(lambda request: HttpResponse())
 
     def handle(self, middleware, error):
         return middleware.process_exception(RequestFactory().get("/"), error)

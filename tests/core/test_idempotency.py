@@ -119,7 +119,7 @@ def test_first_request_that_is_still_running_answers_409(caller):
 
 def lock_number(token_id, key):
     """Ask the code which lock it takes, by letting it take it and looking."""
-    taken = []
+    taken: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(idempotency, "connection", Recorder(taken))
         idempotency._lock(token_id, key)

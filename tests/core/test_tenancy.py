@@ -1,9 +1,11 @@
 """Nobody lands in another organization, and nobody stays in one."""
 
 import asyncio
+from typing import Any
 
 import pytest
-from django.db import ProgrammingError, connection
+from django.db import ProgrammingError
+from django.db import connection as database
 from django.http import HttpResponse
 from django.test import RequestFactory
 
@@ -22,6 +24,8 @@ from core.tenancy import (
 from streams.models import Stream
 from tenants.models import Organization
 from tests.factories import make_stream
+
+connection: Any = database  # of django-tenants, which has no types
 
 
 def test_schema_name_of_a_slug_is_one_to_one():
@@ -184,17 +188,17 @@ def test_find_organization(acme):
 
 class TestContextProcessor:
     def test_gives_nothing_outside(self, db):
-        given = tenancy.organization_context_processor(RequestFactory().get("/"))
+        given: dict[str, Any] = tenancy.organization_context_processor(RequestFactory().get("/"))
 
         assert given["organization"] is None
         assert given["may"] == frozenset()
         assert list(given["memberships"]) == []
 
     def test_gives_what_the_membership_may_do(self, acme, viewer):
-        request = RequestFactory().get("/")
+        request: Any = RequestFactory().get("/")
         request.organization, request.membership = acme, viewer.memberships.get()
 
-        given = tenancy.organization_context_processor(request)
+        given: dict[str, Any] = tenancy.organization_context_processor(request)
 
         assert "streams.view" in given["may"]
         assert "people.view" not in given["may"]

@@ -3,13 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from celery import current_app
 from django.core import mail
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from core.audit import Actor
 from core.models import AuditEntry, OutboxEntry
-from core.tenancy import find_organization, organization_context
+from core.tenancy import organization_context
 from tenants import operations, provisioning, tasks
 from tenants.models import Organization, Role, User
 from tests.factories import make_user
@@ -31,6 +32,10 @@ def waiting(founder):
     )
 
 
+def found(slug):
+    return Organization.objects.get(slug=slug)
+
+
 def audit_of(organization):
     with organization_context(organization.schema_name):
         return [(row.action, row.actor_label) for row in AuditEntry.objects.order_by("pk")]
@@ -46,9 +51,7 @@ def test_a_task_is_sent_after_the_commit(
     founder, actor, monkeypatch, django_capture_on_commit_callbacks
 ):
     sent = []
-    monkeypatch.setattr(
-        operations.current_app, "send_task", lambda name, kwargs: sent.append((name, kwargs))
-    )
+    monkeypatch.setattr(current_app, "send_task", lambda name, kwargs: sent.append((name, kwargs)))
 
     with django_capture_on_commit_callbacks(execute=True):
         operations.create_organization(
@@ -106,7 +109,7 @@ def test_progress_is_reported_on_the_way(waiting, monkeypatch):
     original = provisioning.make_schema
 
     def watched(*arguments):
-        seen.append(find_organization("new-league").progress_note)
+        seen.append(found("new-league").progress_note)
         original(*arguments)
 
     monkeypatch.setattr(provisioning, "make_schema", watched)
@@ -119,13 +122,13 @@ def test_progress_is_reported_on_the_way(waiting, monkeypatch):
 def test_task_makes_the_organization(waiting):
     assert tasks.provision.apply(kwargs={"organization": "new-league"}).get() is True
 
-    assert find_organization("new-league").is_ready
+    assert found("new-league").is_ready
 
 
 def test_sweeper_finishes_what_was_lost(waiting):
     assert tasks.provision_waiting.apply().get() == 1
 
-    assert find_organization("new-league").is_ready
+    assert found("new-league").is_ready
 
 
 def test_sweeper_leaves_fresh_ones_to_their_task(founder, actor):
@@ -229,7 +232,7 @@ class TestCommands:
             "create_organization", "club", "The Club", "Boss@Club.example", password="x" * 12
         )
 
-        organization = find_organization("club")
+        organization = found("club")
         assert organization.is_ready
         assert audit_of(organization) == [("organization.create", "create_organization")]
         assert User.objects.get(email="boss@club.example").check_password("x" * 12)
@@ -260,6 +263,19 @@ class TestCommands:
         acme.refresh_from_db()
         assert acme.is_ready
         assert "Acme Sports is suspended." in capsys.readouterr().out
+
+    def test_make_staff_and_end_it(self, founder):
+        call_command("make_staff", founder.email.upper())
+        founder.refresh_from_db()
+        assert founder.is_staff
+
+        call_command("make_staff", founder.email, "--end")
+        founder.refresh_from_db()
+        assert not founder.is_staff
+
+    def test_make_staff_of_nobody(self, db):
+        with pytest.raises(CommandError, match="no account"):
+            call_command("make_staff", "unknown@new.example")
 
     def test_suspend_unknown_organization(self, db):
         with pytest.raises(CommandError, match="no organization"):

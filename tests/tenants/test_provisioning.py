@@ -5,6 +5,8 @@ import time
 import pytest
 from django.core.management import call_command
 from django.db import ProgrammingError, connection
+from django.db.migrations import RunPython, RunSQL
+from django.db.migrations.loader import MigrationLoader
 
 from core.tenancy import organization_context
 from tenants import provisioning
@@ -113,12 +115,12 @@ def test_template_is_recorded_once(db):
 
 def test_digest_follows_the_sql_of_migrations(monkeypatch):
     before = provisioning.migrations_digest()
-    loader = provisioning.MigrationLoader(None)
+    loader = MigrationLoader(None)
     operation = next(
         operation
         for migration in loader.disk_migrations.values()
         for operation in migration.operations
-        if isinstance(operation, provisioning.RunSQL)
+        if isinstance(operation, RunSQL)
     )
 
     monkeypatch.setattr(operation, "sql", "SELECT 'another catalogue'")
@@ -175,7 +177,7 @@ class TestUpgrade:
         digest = provisioning.migrations_digest()
         Organization.objects.exclude(pk=old.pk).update(schema_digest=digest)
         SchemaTemplate.objects.filter(digest="old").delete()
-        migrated = []
+        migrated: list[str] = []
         monkeypatch.setattr(provisioning, "_migrate", migrated.append)
 
         provisioning.upgrade_schemas(digest)
@@ -183,17 +185,20 @@ class TestUpgrade:
         assert migrated == ["org_old"]
 
     def test_python_in_a_migration_is_not_replayed(self):
-        loader = provisioning.MigrationLoader(None)
+        loader = MigrationLoader(None)
         app, name = next(key for key in loader.disk_migrations if key[0] == "streams")
         migration = loader.disk_migrations[app, name]
-        statement = [f"{provisioning.RECORDER_TABLE} (…)", [app, name, "now"]]
+        statement: provisioning.Statement = (
+            f"{provisioning.RECORDER_TABLE} (…)",
+            [app, name, "now"],
+        )
 
         assert provisioning._is_replayable([statement])
 
         migration_with_code = type(
             "Migration",
             (type(migration),),
-            {"operations": [provisioning.RunPython(lambda apps, editor: None)]},
+            {"operations": [RunPython(lambda apps, editor: None)]},
         )(name, app)
         loader.disk_migrations[app, name] = migration_with_code
         with pytest.MonkeyPatch.context() as patch:
