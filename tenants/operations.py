@@ -176,6 +176,7 @@ def resume_organization(*, organization: Organization, actor: Actor, at: datetim
     with changing(organization) as locked:
         if locked.status == Organization.Status.SUSPENDED:
             _set_status(locked, Organization.Status.ACTIVE, suspended_at=None, actor=actor, at=at)
+            push.enqueue("suspend", {"organization": locked.slug})  # live processes ask again
 
 
 def _set_status(

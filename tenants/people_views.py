@@ -298,18 +298,14 @@ def token_create(request: OrganizationRequest) -> HttpResponse:
             role=form.cleaned_data["role"],
             expires_at=form.expires_at(at),
         )
-        try:
-            token, text = operations.create_token(
-                organization=request.organization,
-                new=new,
-                by=request.membership,
-                actor=Actor.of(request),
-                at=at,
-            )
-        except DomainError as error:
-            form.add_error(error.field or None, error.message)
-        else:
-            return _token_made(request, {"token": token, "text": text})
+        token, text = operations.create_token(
+            organization=request.organization,
+            new=new,
+            by=request.membership,
+            actor=Actor.of(request),
+            at=at,
+        )
+        return _token_made(request, {"token": token, "text": text})
     return _dialog(request, "tenants/_token_form.html", {"form": form}, bound=form.is_bound)
 
 
