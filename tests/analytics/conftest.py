@@ -43,7 +43,7 @@ def buffer_url(settings) -> str:
     """An empty database of the running Valkey, one for each test process."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     parts = urlsplit(settings.REDIS_URL)
-    url = parts._replace(path=f"/{BUFFER_DATABASE + int(worker)}").geturl()
+    url = str(parts._replace(path=f"/{BUFFER_DATABASE + int(worker)}").geturl())
     settings.REDIS_URL = url
     with Redis.from_url(url) as redis:
         redis.flushdb()
@@ -108,4 +108,4 @@ def sql(settings) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
 
 def waiting(redis: Any) -> int:
     """How many entries wait in the buffer."""
-    return redis.xlen(buffer.STREAM)
+    return int(redis.xlen(buffer.STREAM))

@@ -52,7 +52,7 @@ def crash_before_acknowledging(ingest, monkeypatch) -> None:
             ingest.step()
 
 
-async def accept(intake, source, now, count: int) -> list[dict]:
+async def accept(intake, source, now, count: int):
     events = [make_event(now) for _ in range(count)]
     await intake.accept(as_body(events), source=source, at=now)
     return events
@@ -113,11 +113,12 @@ async def test_another_consumer_repeats_a_dead_ones_batch_with_the_same_token(
 ):
     tokens = []
     insert = clickhouse.insert
-    monkeypatch.setattr(
-        clickhouse,
-        "insert",
-        lambda table, columns, token: (tokens.append(token), insert(table, columns, token=token)),
-    )
+
+    def noted(table, columns, *, token):
+        tokens.append(token)
+        insert(table, columns, token=token)
+
+    monkeypatch.setattr(clickhouse, "insert", noted)
     for _ in range(3):
         await accept(intake, source, now, 10)
     crash_before_acknowledging(ingest, monkeypatch)
@@ -274,7 +275,7 @@ def wait_until(holds) -> None:
         time.sleep(0.05)
 
 
-def start_ingest(buffer_url: str) -> subprocess.Popen:
+def start_ingest(buffer_url: str):
     return subprocess.Popen(
         [sys.executable, "manage.py", "ingest"],
         env=os.environ | {"REDIS_URL": buffer_url},
@@ -287,7 +288,7 @@ async def test_kill_at_random_moments_loses_and_doubles_nothing(
     intake, buffer_url, redis, source, now, sql, stored
 ):
     """Kill -9 at any point between reading, inserting and acknowledging."""
-    sent = Counter()
+    sent: Counter[str] = Counter()
     seed = random.randrange(10**6)
     dice = random.Random(seed)
     for _ in range(5):

@@ -11,7 +11,7 @@ from core.strict_json import InvalidJSON
 from tests.analytics.conftest import as_body, make_event, make_source, waiting
 
 
-def header_of(redis) -> dict:
+def header_of(redis):
     """The header of the newest entry."""
     ((_, fields),) = redis.xrevrange(buffer.STREAM, count=1)
     return json.loads(fields[b"batch"].split(b"\n")[0])

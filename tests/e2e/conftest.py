@@ -94,7 +94,7 @@ def started(var: Path, port: int, **more: str) -> Iterator[dict[str, str]]:
     assert status == 0, Path(console.name).read_text()[-2000:]
 
 
-def _wait_until_ready(child: subprocess.Popen, port: int, console: Path) -> None:
+def _wait_until_ready(child: subprocess.Popen[bytes], port: int, console: Path) -> None:
     deadline = time.monotonic() + START_PATIENCE_S
     while child.poll() is None and time.monotonic() < deadline:
         try:
@@ -115,7 +115,8 @@ def credentials(environment: dict[str, str]) -> dict[str, Any]:
         check=True,
         capture_output=True,
     )
-    return json.loads(printed.stdout)
+    found: dict[str, Any] = json.loads(printed.stdout)
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -164,33 +165,32 @@ class Window:
 @pytest.fixture
 def window(chromium) -> Iterator[Any]:
     """Open windows, each with cookies of its own; all close with the test."""
-    contexts = []
+    opened: list[Window] = []
 
-    def opened(*, width: int = 1280, theme: str = "light") -> Window:
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme="dark" if theme == "dark" else "light",
-            reduced_motion="reduce",
-            locale="en-GB",
-        )
-        context.set_default_timeout(PATIENCE_MS)
-        context.add_init_script(RECORD_VIOLATIONS)
-        contexts.append(context)
-        found = Window(page=context.new_page())
-        found.page.on("pageerror", lambda error: found.faults.append(f"exception: {error}"))
-        found.page.on(
-            "console",
-            lambda line: (
-                found.faults.append(f"console: {line.text} {line.location.get('url')}")
-                if line.type == "error"
-                else None
-            ),
-        )
-        return found
+    def one_more() -> Window:
+        opened.append(open_window(chromium))
+        return opened[-1]
 
-    yield opened
-    for context in contexts:
-        context.close()
+    yield one_more
+    for each in opened:
+        each.page.context.close()
+
+
+def open_window(chromium: Browser) -> Window:
+    context = chromium.new_context(
+        viewport={"width": 1280, "height": 900}, reduced_motion="reduce", locale="en-GB"
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    context.add_init_script(RECORD_VIOLATIONS)
+    opened = Window(page=context.new_page())
+
+    def note(line: Any) -> None:
+        if line.type == "error":
+            opened.faults.append(f"console: {line.text} {line.location.get('url')}")
+
+    opened.page.on("console", note)
+    opened.page.on("pageerror", lambda error: opened.faults.append(f"exception: {error}"))
+    return opened
 
 
 def sign_in(page: Page, instance: Instance, role: str) -> None:

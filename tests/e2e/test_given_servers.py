@@ -31,7 +31,7 @@ def wait_for_rows(clickhouse_url: str) -> int:
         while time.monotonic() < deadline:
             ((rows,),) = client.execute("SELECT count() FROM events")
             if rows:
-                return rows
+                return int(rows)
             time.sleep(0.2)
     return 0
 
@@ -69,7 +69,7 @@ def test_servers_given_by_url_are_used_and_none_is_embedded(tmp_path, given):
 
 def _native_key(organization) -> str:
     """The key of a client that no web page's origin is asked for."""
-    return next(one["sdk_key"] for one in organization["clients"] if one["platform"] != "web")
+    return str(next(one for one in organization["clients"] if one["platform"] != "web")["sdk_key"])
 
 
 def _children_named(var) -> list[str]:
