@@ -11,7 +11,8 @@ from core.errors import NotFound
 from core.models import AuditEntry
 from core.tenancy import organization_context
 from tenants import operations
-from tenants.models import Membership, Role
+from tenants.models import Membership, Organization, Role
+from tenants.provisioning import drop_schema, make_schema
 from tests.factories import make_member
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -133,10 +134,19 @@ class TestRemoval:
             remove(acme, stranger, owner, actor)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_two_owners_who_demote_each_other_at_once_leave_one(acme, actor):
+@pytest.fixture
+def duel(transactional_db):
+    """An organization that the test may commit to: it is dropped afterwards."""
+    make_schema("org_duel")
+    yield Organization.objects.create(
+        slug="duel", name="Duel", schema_name="org_duel", status=Organization.Status.ACTIVE
+    )
+    drop_schema("org_duel")
+
+
+def test_two_owners_who_demote_each_other_at_once_leave_one(duel, actor):
     """Each may: the other is an owner too. The second sees what the first did."""
-    ann, ben = (make_member(acme, Role.OWNER, f"{name}@acme.example") for name in ("ann", "ben"))
+    ann, ben = (make_member(duel, Role.OWNER, f"{name}@acme.example") for name in ("ann", "ben"))
     start = threading.Barrier(2, timeout=10)
     refused: list[operations.LastOwner] = []
 
@@ -144,7 +154,7 @@ def test_two_owners_who_demote_each_other_at_once_leave_one(acme, actor):
         try:
             start.wait()
             operations.change_role(
-                organization=acme,
+                organization=duel,
                 user_id=other.pk,
                 role=Role.VIEWER,
                 by=by,
@@ -156,7 +166,7 @@ def test_two_owners_who_demote_each_other_at_once_leave_one(acme, actor):
         finally:
             connections.close_all()
 
-    pairs = [(ben, membership_of(ann, acme)), (ann, membership_of(ben, acme))]
+    pairs = [(ben, membership_of(ann, duel)), (ann, membership_of(ben, duel))]
     racers = [threading.Thread(target=demote, args=pair) for pair in pairs]
     for racer in racers:
         racer.start()
@@ -164,4 +174,4 @@ def test_two_owners_who_demote_each_other_at_once_leave_one(acme, actor):
         racer.join(timeout=20)
 
     assert len(refused) == 1
-    assert acme.memberships.filter(role=Role.OWNER).count() == 1
+    assert duel.memberships.filter(role=Role.OWNER).count() == 1
