@@ -1,11 +1,13 @@
 """How do the three servers start together, and when are they ready?"""
 
+import contextlib
 import dataclasses
 import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from random import SystemRandom
 from typing import Protocol
 
 from core.embedded import credentials, endpoints, folder
@@ -18,6 +20,7 @@ from core.embedded.valkey import Valkey
 
 READY_TIMEOUT_S = 60.0
 POLL_S = 0.01
+SERVER_PORTS = range(20_000, 32_000)
 
 
 class Server(Protocol):
@@ -105,11 +108,15 @@ def start_servers(
 
 
 def free_port() -> int:
-    """A loopback port that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A loopback port that nothing uses now, from below those lent to outgoing connections.
+
+    A lent port could be taken again by any connection of this machine before the server binds it.
+    """
+    for port in SystemRandom().sample(SERVER_PORTS, len(SERVER_PORTS)):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise StartProblem("No loopback port between 20000 and 31999 is free.")
 
 
 def _start_all(children: Children, chosen: Sequence[Server]) -> None:
