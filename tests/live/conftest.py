@@ -120,7 +120,7 @@ _left: list[Place] = []
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _drop_places(django_db_setup, django_db_blocker):
+def drop_places(django_db_setup, django_db_blocker):
     """Drop what the module's tests committed, once no test's transaction holds on to it."""
     yield
     with django_db_blocker.unblock():

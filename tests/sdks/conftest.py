@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.live.conftest import Process, other_place, place, valkey
+from tests.live.conftest import Process, drop_places, other_place, place, valkey
 
-__all__ = ["other_place", "place", "valkey"]
+__all__ = ["drop_places", "other_place", "place", "valkey"]
 
 
 class Restartable:
