@@ -2,8 +2,8 @@
 
 `python benchmarks/_bare.py http PORT` answers every request with the bytes read from standard
 input (the first line says how many bytes belong to the 200, the rest is the 304).
-`python benchmarks/_bare.py push PORT` shakes hands with WebSockets and, when a line with a number
-comes on PORT + 1's control socket, writes one prepared frame of so many bytes to each of them.
+`python benchmarks/_bare.py push PORT CONTROL` shakes hands with WebSockets and, when a marker and a
+length come on the control port, writes one prepared frame of so many bytes to each of them.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Control(asyncio.Protocol):
             transport.write(frame)
 
 
-async def main(kind: str, port: int) -> None:
+async def main(kind: str, port: int, control: int = 0) -> None:
     loop = asyncio.get_running_loop()
     if kind == "http":
         size = int(sys.stdin.buffer.readline())
@@ -84,11 +84,11 @@ async def main(kind: str, port: int) -> None:
         await loop.create_server(Http, "127.0.0.1", port)
     else:
         await loop.create_server(Socket, "127.0.0.1", port, backlog=4096)
-        await loop.create_server(Control, "127.0.0.1", port + 1)
+        await loop.create_server(Control, "127.0.0.1", control)
     gc.freeze()
     gc.disable()
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], int(sys.argv[2])))
+    uvloop.run(main(sys.argv[1], *map(int, sys.argv[2:])))

@@ -133,6 +133,7 @@ def serving(
     arguments += ["--http", "httptools", "--ws", "websockets-sansio", "--log-level", "warning"]
     arguments += ["--ws-per-message-deflate", "false", "--ws-max-size", "1048576"]
     arguments += ["--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "2"]
+    arguments += ["--ws-ping-interval", "0"]  # our own heartbeat does it
     environment = environment | {"GANTRY_PORT": str(port)}
     with child([sys.executable, *arguments], environment, port, core=core) as process:
         yield port, process

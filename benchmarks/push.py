@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,10 @@ class Crowd:
 
         await asyncio.gather(*(one(number) for number in range(self.open, size)))
 
+    def close(self) -> None:
+        for transport in self.sockets:
+            transport.abort()
+
     def expect(self, marker: bytes) -> None:
         self.marker, self.arrived, self.wanted = marker, 0, self.open
         self.done.clear()
@@ -114,10 +119,15 @@ class Member(asyncio.Protocol):
             if crowd.arrived == crowd.wanted:
                 crowd.last = time.perf_counter()
                 crowd.done.set()
+        elif b'"ping"' in data:
+            self.transport.write(PONG)
 
 
 def masked(text: bytes) -> bytes:
     return bytes((0x81, 0x80 | len(text), 0, 0, 0, 0)) + text
+
+
+PONG = masked(b'{"type":"pong"}')
 
 
 class Ours:
@@ -150,7 +160,7 @@ class Bare:
 
     async def publish(self, marker: bytes) -> None:
         if self.writer is None:
-            _, self.writer = await asyncio.open_connection("127.0.0.1", self.port + 1)
+            _, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
         self.writer.write(marker + b" %d\n" % FRAME_BYTES)
 
 
@@ -183,27 +193,21 @@ class Round:
 
 
 async def sizes(
-    instance: _instance.Instance, bare: Process, port: int, counts: list[int]
+    instance: _instance.Instance, bare: Process, ports: tuple[int, int], counts: list[int]
 ) -> list[_report.Line]:
     opened = instance.open_session()
     ours = Crowd(instance.live_port, opened["token"], opened["snapshot"]["version"])
-    floor = Crowd(port, "x", 0)
-    publishers: list[tuple[Crowd, Ours | Bare, Process]] = [
-        (ours, Ours(instance), instance.process),
-        (floor, Bare(port), bare),
-    ]
+    publisher, control = Ours(instance), Bare(ports[1])
     markers = (b"m%06d" % number for number in itertools.count(1))
     lines: list[_report.Line] = []
     before = _instance.memory_kib(instance.process)
     for count in counts:
-        await ours.grow_to(count)
-        await floor.grow_to(count)
+        floor = Crowd(ports[0], "x", 0)  # closed again at once: one process has 20,000 files
+        beside = await changes(Round(bare), floor, control, markers, count)
+        floor.close()
         await asyncio.sleep(1)
-        rounds = [Round(process) for _, _, process in publishers]
-        for _ in range(CHANGES + 1):
-            for each, (crowd, publisher, _) in zip(rounds, publishers, strict=True):
-                await each.change(crowd, publisher, next(markers))
-        lines += size_lines(count, *rounds)
+        measured = await changes(Round(instance.process), ours, publisher, markers, count)
+        lines += size_lines(count, measured, beside)
     held = (_instance.memory_kib(instance.process) - before) / counts[-1]
     lines.append(
         _report.figure(
@@ -215,11 +219,20 @@ async def sizes(
         )
     )
     lines.append(await from_operator(instance, ours, lines[-3]["figure"]))
-    lines.append(await with_stalled(instance, ours, publishers[0][1], markers))
-    for crowd in (ours, floor):
-        for transport in crowd.sockets:
-            transport.abort()
+    lines.append(await with_stalled(ours, publisher, markers))
+    ours.close()
     return lines
+
+
+async def changes(
+    measured: Round, crowd: Crowd, publisher: Ours | Bare, markers: Iterator[bytes], count: int
+) -> Round:
+    """Send several changes to so many sockets."""
+    await crowd.grow_to(count)
+    await asyncio.sleep(1)
+    for _ in range(CHANGES + 1):
+        await measured.change(crowd, publisher, next(markers))
+    return measured
 
 
 def size_lines(count: int, ours: Round, floor: Round) -> list[_report.Line]:
@@ -273,9 +286,7 @@ async def from_operator(
     )
 
 
-async def with_stalled(
-    instance: _instance.Instance, crowd: Crowd, publisher: Any, markers: Any
-) -> _report.Line:
+async def with_stalled(crowd: Crowd, publisher: Ours, markers: Iterator[bytes]) -> _report.Line:
     """Two sockets stop reading; nobody else may miss a change."""
     for transport in crowd.sockets[:STALLED]:
         transport.pause_reading()
@@ -296,15 +307,15 @@ async def with_stalled(
 def measure(options: argparse.Namespace) -> list[_report.Line]:
     counts = [int(count) for count in options.sockets.split(",")]
     with _instance.instance() as instance:
-        port = _instance.free_port()
-        script = [sys.executable, "benchmarks/_bare.py", "push", str(port)]
+        ports = _instance.free_port(), _instance.free_port()
+        script = [sys.executable, "benchmarks/_bare.py", "push", *map(str, ports)]
         bare = subprocess.Popen(script, cwd=_instance.ROOT)
         try:
             time.sleep(1)
             floor = Process(bare.pid)
             floor.cpu_affinity([_instance.SERVER_CORE])
             gc.disable()
-            return uvloop.run(sizes(instance, floor, port, counts))
+            return uvloop.run(sizes(instance, floor, ports, counts))
         finally:
             bare.terminate()
             bare.wait()

@@ -68,6 +68,7 @@ def _web(options: Options, environment: Mapping[str, str]) -> Program:
         "--host", options.host, "--port", str(options.port),
         "--loop", "uvloop", "--http", "httptools", "--ws", "websockets-sansio",
         "--ws-max-size", str(WS_MAX_BYTES), "--ws-per-message-deflate", "false",
+        "--ws-ping-interval", "0",  # the SDK protocol has a heartbeat of its own
         "--no-access-log", "--log-level", "warning", "--no-server-header",
         "--timeout-graceful-shutdown", str(GRACEFUL_STOP_S),
     )  # fmt: skip
