@@ -89,7 +89,11 @@ def visits(gantry_instance, chromium) -> dict[str, Visit]:
     opened = open_window(chromium)
     sign_in(opened.page, gantry_instance, "owner")
     found: dict[str, Visit] = {}
-    waiting = [gantry_instance.home]
+    # The stream with an audience before the others, so that its charts are drawn.
+    waiting = [
+        gantry_instance.home,
+        f"{gantry_instance.home}streams/{gantry_instance.live_stream}/",
+    ]
     while waiting and len(found) < MOST_PAGES:
         url = waiting.pop(0)
         name = name_of(url, gantry_instance.base_url)
