@@ -48,5 +48,4 @@ def _stop(stack: contextlib.ExitStack, var: Path, pid: int) -> None:
         shutil.rmtree(var, ignore_errors=True)
 
 
-if not os.environ.get("PYTEST_XDIST_WORKER"):
-    _start()
+_start()
