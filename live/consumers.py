@@ -10,7 +10,8 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from core.errors import DomainError
 from live import protocol
-from live.hub import ENDINGS, Hub, current_hub
+from live.hub import ENDINGS, Hub
+from live.process import current_hub
 from live.protocol import Ending
 from live.registry import Entry
 from live.sockets import Socket

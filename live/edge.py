@@ -20,8 +20,9 @@ from core import strict_json
 from core.errors import DomainError, problem_of
 from live import admission, direct
 from live.admission import Admission, Application, StorageAway
-from live.hub import Hub, current_hub
+from live.hub import Hub
 from live.metrics import ANSWERS
+from live.process import current_hub
 from live.snapshots import CORS_HEADERS, EMPTY_BODY, Answer, Header
 from sdk_keys import tokens
 from sdk_keys.tokens import Session

@@ -19,8 +19,8 @@ from core.models import OutboxEntry
 from core.tenancy import organization_context, public_context
 from live import admission
 from live.admission import StorageAway
-from live.hub import current_hub
 from live.metrics import render
+from live.process import current_hub
 from tenants import provisioning
 from tenants.models import Organization
 
@@ -130,7 +130,7 @@ async def _hub() -> None:
     hub = current_hub()
     if hub.stopping:
         raise Unwell("The process is shutting down.")
-    if not hub.is_turning:
+    if not hub.watch.is_turning:
         raise Unwell("The hub's loop has stopped.")
 
 

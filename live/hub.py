@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import json
 import logging
 import random
-import resource
-import signal
-import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import UTC, datetime
@@ -31,26 +27,18 @@ from live.freshness import Freshness
 from live.protocol import Ending, Wire
 from live.registry import Entry, Organization, Pair, Registry
 from live.sockets import Socket
+from live.watch import Watch
 from sdk_keys import tokens
 from sdk_keys.signing import known_ring
 
 logger = logging.getLogger(__name__)
 _jitter = random.SystemRandom()
 
-TICK_S = 1.0
-SILENT_HUB_S = 15
-FLUSH_S = 0.25
-LAGGING_EVERY_S = 0.05
-LAGGING_PATIENCE_S = 20
-STANDING_EVERY_S = 3.0
 ANNOUNCE_EVERY_S = 5.0
-IDLE_S = 600
 RESUBSCRIBE_AFTER_S = 1.0
 MAX_UNGREETED = 4000
 RESTART_SPREAD_MS_PER_SOCKET = 2
 MIN_RESTART_SPREAD_MS = 1000
-DELIVERY_S = 30
-GC_THRESHOLDS = (50_000, 50, 100)
 
 ENDINGS: dict[str, Ending] = {
     "key-revoked": protocol.REVOKED,
@@ -83,8 +71,7 @@ class Hub:
         self.lag_s = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._channel = ""
-        self._checked_at = 0.0
-        self._ticked_at = time.time()
+        self.watch = Watch(self)
 
     # ── start and stop ────────────────────────────────────────────────────────────────────────
 
@@ -92,7 +79,8 @@ class Hub:
         """Begin to listen; works, on PostgreSQL alone, while Redis is away."""
         with contextlib.suppress(StorageAway):
             await self.freshness.ring()
-        for loop in (self._listen, self._tick, self._flush, self._catch_up_lagging):
+        watch = self.watch
+        for loop in (self._listen, watch.tick, watch.flush, watch.catch_up_lagging):
             self.spawn(self._forever(loop))
 
     async def stop(self) -> None:
@@ -101,7 +89,7 @@ class Hub:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(RedisError, OSError):
-            await self._retire_reports()
+            await self.watch.retire_reports()
         await self.redis.aclose()
         layer: Any = get_channel_layer()
         with contextlib.suppress(RedisError, OSError):
@@ -164,10 +152,6 @@ class Hub:
         self.ungreeted.add(socket)
 
     @property
-    def is_turning(self) -> bool:
-        return time.time() - self._ticked_at < SILENT_HUB_S
-
-    @property
     def is_overloaded(self) -> bool:
         return self.stopping or len(self.ungreeted) >= MAX_UNGREETED
 
@@ -187,7 +171,7 @@ class Hub:
         if hello.version >= version:
             socket.put(protocol.current_wire(version))
         else:
-            self._send_newest(socket)
+            self.send_newest(socket)
         socket.next_ping_at = time.time() + _jitter.uniform(1, protocol.HEARTBEAT_S)
         pair.sockets.add(socket)
         self.delivery.joined(socket)
@@ -226,7 +210,7 @@ class Hub:
             self.freshness.redis_away = True
             return
         if head is not None and int(head) > organization.head:
-            await self._recover(organization, int(head))
+            await self.recover(organization, int(head))
 
     # ── frames ────────────────────────────────────────────────────────────────────────────────
 
@@ -310,9 +294,9 @@ class Hub:
             pair.frames.add_step(base, wire)
         pair.prepare(stale=self.freshness.storage_away)
         for socket in behind:
-            self._send_newest(socket)
+            self.send_newest(socket)
 
-    def _send_newest(self, socket: Socket) -> None:
+    def send_newest(self, socket: Socket) -> None:
         """Bring one socket to the newest snapshot, at once or as soon as it reads again."""
         frames = socket.pair.frames
         if frames is None or socket.ending is not None:
@@ -355,7 +339,7 @@ class Hub:
         if missed:
             self.spawn(self._reload(organization, missed))
 
-    async def _recover(self, organization: Organization, head: int) -> None:
+    async def recover(self, organization: Organization, head: int) -> None:
         """Versions were missed: read again everything that has sockets."""
         organization.head = max(organization.head, head)
         for pair in organization.pairs.values():
@@ -370,7 +354,7 @@ class Hub:
         for pair in late:
             pair.prepare(stale=self.freshness.storage_away)
             for socket in list(pair.sockets):
-                self._send_newest(socket)
+                self.send_newest(socket)
 
     def _broadcast(self, organization: Organization, frame: dict[str, Any]) -> None:
         """Write a frame of another app as it is, to one topic or to the whole organization."""
@@ -385,14 +369,14 @@ class Hub:
     def _revoke(self, organization: Organization, key: str) -> None:
         organization.keys[key] = "key-revoked"
         self.registry.forget_key(organization, key)
-        self._end_refused(organization)
+        self.end_refused(organization)
 
     async def _judge_again(self, organization: Organization) -> None:
         with contextlib.suppress(StorageAway):
             await self.freshness.judge(organization, organization.pairs.values())
-            self._end_refused(organization)
+            self.end_refused(organization)
 
-    def _end_refused(self, organization: Organization) -> None:
+    def end_refused(self, organization: Organization) -> None:
         everybody = [*organization.sockets()]
         everybody += [each for each in self.ungreeted if each.pair.organization is organization]
         for socket in everybody:
@@ -400,159 +384,6 @@ class Hub:
             refusal = organization.keys.get(key) or organization.refusal or pair.refusal
             if refusal:
                 socket.end(ENDINGS[refusal])
-
-    # ── loops ─────────────────────────────────────────────────────────────────────────────────
-
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_S)
-            now = self._ticked_at = time.time()
-            self._look_at_sockets(now)
-            await self._compare_heads()
-            if now - self._checked_at >= STANDING_EVERY_S:
-                self._checked_at = now
-                await self._ask_storage()
-                await self._announce_all(now)
-                self._drop_idle(now)
-
-    def _look_at_sockets(self, now: float) -> None:
-        for socket in [s for s in self.ungreeted if now - s.opened_at > protocol.HELLO_TIMEOUT_S]:
-            socket.end(protocol.HELLO_TIMEOUT)
-        for pair in self.registry.pairs():
-            snapshot = pair.snapshot
-            if not pair.sockets or snapshot is None:
-                continue
-            ping = protocol.ping_wire(snapshot.version)
-            for socket in [s for s in pair.sockets if now >= s.next_ping_at]:
-                self._ping(socket, ping, now)
-
-    def _ping(self, socket: Socket, ping: Wire, now: float) -> None:
-        if now >= socket.entry.expires:
-            socket.end(protocol.EXPIRED)
-        elif now - socket.heard_at > protocol.SILENCE_S:
-            socket.end(protocol.SLOW)
-        elif not socket.lagging_since:
-            socket.put(ping)
-        socket.next_ping_at = min(now + protocol.HEARTBEAT_S, max(socket.entry.expires, now + 1))
-
-    async def _catch_up_lagging(self) -> None:
-        while True:
-            await asyncio.sleep(LAGGING_EVERY_S)
-            now = time.time()
-            for socket in list(self.lagging):
-                if now - socket.lagging_since > LAGGING_PATIENCE_S:
-                    self.lagging.discard(socket)
-                    socket.end(protocol.SLOW)
-                else:
-                    self._send_newest(socket)
-
-    async def _compare_heads(self) -> None:
-        """Find versions whose frames never came. One second of grace: they may be on their way."""
-        organizations = [each for each in self.registry.organizations.values() if each.head]
-        keys = [store.head_key(each.schema_name) for each in organizations]
-        try:
-            heads = await self.redis.mget(keys) if keys else []
-            await self.redis.ping()
-        except (RedisError, OSError):
-            self.freshness.redis_away = True
-        else:
-            if self.freshness.redis_away:
-                self.freshness.redis_away = False
-                self.delivery.mark_all()
-            for organization, head in zip(organizations, heads, strict=True):
-                await self._compare_head(organization, int(head or 0))
-
-    async def _compare_head(self, organization: Organization, head: int) -> None:
-        known = max(head, organization.suspected_head)
-        if known > organization.head and organization.suspected_head >= known:
-            await self._recover(organization, known)
-        organization.suspected_head = max(known, organization.head)
-
-    async def _ask_storage(self) -> None:
-        """Ask PostgreSQL who may stay and which version is in force."""
-        for organization in list(self.registry.organizations.values()):
-            try:
-                await self.freshness.judge(organization, organization.pairs.values())
-            except StorageAway:
-                self.freshness.set_storage_away(away=True)
-                return
-            self._end_refused(organization)
-            if self.freshness.redis_away or not self.subscribed:
-                await self._compare_head(organization, organization.suspected_head)
-        if self.freshness.storage_away:
-            await self._storage_is_back()
-        else:
-            await self.freshness.ring(refresh=True)
-
-    async def _storage_is_back(self) -> None:
-        try:
-            await self.freshness.ring(refresh=True)
-        except StorageAway:
-            return
-        self.freshness.set_storage_away(away=False)
-        for organization in list(self.registry.organizations.values()):
-            await self._recover(organization, organization.suspected_head)
-
-    async def _announce_all(self, now: float) -> None:
-        with contextlib.suppress(RedisError, OSError):
-            for organization in list(self.registry.organizations.values()):
-                names = {
-                    store.topic(pair.stream, pair.client): now
-                    for pair in organization.pairs.values()
-                    if pair.sockets
-                }
-                if names:
-                    await self.redis.zadd(store.presence_key(organization.schema_name), names)
-
-    def _drop_idle(self, now: float) -> None:
-        """Forget pairs that nobody asks for. One that a token still names stays: whoever comes
-        with it would otherwise sit on a pair that no push reaches."""
-        self.registry.forget_expired(now)
-        idle = {
-            pair
-            for pair in self.registry.pairs()
-            if not pair.sockets and now - pair.used_at > IDLE_S
-        }
-        if idle:
-            idle -= {entry.pair for entry in self.registry.entries.values()}
-        for pair in idle:
-            organization = pair.organization
-            del organization.pairs[pair.stream, pair.client]
-            if not organization.pairs:
-                del self.registry.organizations[organization.schema_name]
-
-    async def _flush(self) -> None:
-        written_at = 0.0
-        while True:
-            await asyncio.sleep(FLUSH_S)
-            if time.time() - written_at > DELIVERY_S / 3:
-                self.delivery.mark_all()  # before the reports expire
-                written_at = time.time()
-            await self._write_reports()
-
-    async def _write_reports(self) -> None:
-        reports = self.delivery.take_changes()
-        if not reports:
-            return
-        process, now = self.delivery.process, time.time()
-        try:
-            async with self.redis.pipeline(transaction=False) as pipeline:
-                for schema_name, fields in reports.items():
-                    key = store.delivery_key(schema_name, process)
-                    pipeline.hset(key, items=[each for pair in fields.items() for each in pair])
-                    pipeline.expire(key, DELIVERY_S)
-                    pipeline.zadd(store.processes_key(schema_name), {process: now})
-                await pipeline.execute()
-        except (RedisError, OSError):
-            self.delivery.give_back(reports)
-            raise
-
-    async def _retire_reports(self) -> None:
-        for schema_name in self.registry.organizations:
-            await self.redis.delete(store.delivery_key(schema_name, self.delivery.process))
-            await self.redis.zrem(store.processes_key(schema_name), self.delivery.process)
-
-    # ── the process ───────────────────────────────────────────────────────────────────────────
 
     def say_goodbye(self) -> None:
         """Tell every socket to come back later, each at another moment."""
@@ -562,53 +393,3 @@ class Hub:
         spread = max(MIN_RESTART_SPREAD_MS, len(sockets) * RESTART_SPREAD_MS_PER_SOCKET)
         for socket in sockets:
             socket.end(protocol.restart(_jitter.randint(0, spread)))
-
-
-_hub: Hub | None = None
-
-
-def current_hub() -> Hub:
-    """Return the hub of this process; it exists between start-up and shutdown."""
-    assert _hub is not None, "the lifespan has not started the hub"
-    return _hub
-
-
-async def start_process() -> Hub:
-    """Make the hub, listen, and prepare the process for many small objects that live long."""
-    global _hub
-    _hub = Hub()
-    await _hub.start()
-    _raise_file_limit()
-    if threading.current_thread() is threading.main_thread():
-        _say_goodbye_on_sigterm(_hub)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-    return _hub
-
-
-async def stop_process() -> None:
-    global _hub
-    if _hub is not None:
-        await _hub.stop()
-        _hub = None
-
-
-def _raise_file_limit() -> None:
-    """Every socket is a file: take as many as this user may have."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _say_goodbye_on_sigterm(hub: Hub) -> None:
-    """Before the server closes everything with a bare 1012, say `bye` with a spread."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        before = signal.getsignal(number)
-
-        def handler(received: int, frame: Any, before: Any = before) -> None:
-            loop.call_soon_threadsafe(hub.say_goodbye)
-            if callable(before):
-                before(received, frame)
-
-        signal.signal(number, handler)

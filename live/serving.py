@@ -8,7 +8,7 @@ from typing import Any
 
 from live import edge, health
 from live.consumers import SdkConsumer
-from live.hub import start_process, stop_process
+from live.process import start_process, stop_process
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 

@@ -28,7 +28,7 @@ from core.models import AuditEntry
 from core.tasks import OrganizationTask, PlatformTask
 from core.tenancy import organization_context
 from live import edge, health
-from live.hub import start_process, stop_process
+from live.process import start_process, stop_process
 from live.serving import serve
 from sdk_keys.operations import KeyFields, create_key
 from settings_hierarchy.models import Scope

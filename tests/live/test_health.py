@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from live import admission
-from live.hub import current_hub
+from live.process import current_hub
 from tests.live.conftest import Sdk
 
 pytestmark = pytest.mark.django_db

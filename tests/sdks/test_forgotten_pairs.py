@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from live.hub import IDLE_S, current_hub
+from live.process import current_hub
+from live.watch import IDLE_S
 from tests.live.conftest import Sdk, in_thread, receive
 
 pytestmark = pytest.mark.django_db
@@ -14,7 +15,7 @@ async def test_session_older_than_the_idle_time_still_gets_pushes(process, place
     sdk = Sdk(process.port, place.keys["web"])
     await sdk.open()
     await sdk.config()
-    current_hub()._drop_idle(time.time() + IDLE_S + 1)
+    current_hub().watch.drop_idle(time.time() + IDLE_S + 1)
 
     socket = await sdk.connect(hello=sdk.snapshot["version"])
     await receive(socket)
@@ -28,6 +29,6 @@ async def test_pair_that_was_just_made_is_not_idle(process):
     registry = current_hub().registry
 
     pair = registry.organization("org_new", "new").pair("derby", "web")
-    current_hub()._drop_idle(time.time())
+    current_hub().watch.drop_idle(time.time())
 
     assert registry.organization("org_new", "new").pair("derby", "web") is pair
