@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 from core.embedded import servers  # noqa: E402
 
 PATIENCE_S = 60
+STOP_PATIENCE_S = 15
 SERVER_CORE, CLIENT_CORE = 0, 1
 
 
@@ -156,7 +158,12 @@ def child(
         yield Process(running.pid)
     finally:
         running.terminate()
-        running.wait(PATIENCE_S)
+        try:
+            running.wait(STOP_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            print(f"{command[1:4]} did not stop and was killed", file=sys.stderr)
+            running.send_signal(signal.SIGABRT)  # with PYTHONFAULTHANDLER=1 it says where it was
+            running.wait(STOP_PATIENCE_S)
 
 
 def _answers(port: int) -> bool:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 import msgspec
@@ -26,6 +27,7 @@ from streams.models import Client, Stream
 from tenants.models import Organization
 
 DATABASE_TIMEOUT_S = 0.9  # an operator or an SDK hears "unavailable" within a second
+PATIENT_TIMEOUT_S = 3.0
 SEEN_EVERY = timedelta(minutes=1)
 KEY = re.compile(r"gk_(publishable|secret)_([0-9A-Za-z]{12})_([0-9A-Za-z_-]{16,128})")
 ORIGIN_SETTING = "sdk.allowed_origins"
@@ -73,7 +75,11 @@ def refused(slug: str) -> Refused:
 
 
 class StorageAway(Exception):
-    """PostgreSQL did not answer, or not in time."""
+    """PostgreSQL refused (`certain`), or did not answer in time: then this process may be busy."""
+
+    def __init__(self, reason: str, *, certain: bool = True) -> None:
+        super().__init__(reason)
+        self.certain = certain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,27 +116,35 @@ class Standing:
 
 
 async def ask(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run one synchronous question from the event loop, or raise StorageAway within a second.
+    """Run one synchronous question from the event loop, or raise StorageAway within a second."""
+    return await _asked(DATABASE_TIMEOUT_S, partial(function, *args, **kwargs))
 
-    A connection that died while it lay in the pool is replaced once.
-    """
 
-    def asked() -> R:
-        try:
-            try:
-                return function(*args, **kwargs)
-            except (OperationalError, InterfaceError):
-                close_old_connections()
-                return function(*args, **kwargs)
-        finally:
-            close_old_connections()
+async def ask_patiently(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Ask and wait so long that a busy process is not taken for an absent database."""
+    return await _asked(PATIENT_TIMEOUT_S, partial(function, *args, **kwargs))
 
+
+async def _asked(patience_s: float, function: Callable[[], R]) -> R:
+    answer = sync_to_async(partial(_try_twice, function), thread_sensitive=True)
     try:
-        return await asyncio.wait_for(
-            sync_to_async(asked, thread_sensitive=True)(), DATABASE_TIMEOUT_S
-        )
-    except (OperationalError, InterfaceError, TimeoutError) as error:
-        raise StorageAway(str(error)) from error
+        return await asyncio.wait_for(answer(), patience_s)
+    except TimeoutError as error:
+        raise StorageAway("no answer in time", certain=False) from error
+    except (OperationalError, InterfaceError) as error:
+        raise StorageAway(str(error), certain=True) from error
+
+
+def _try_twice(function: Callable[[], R]) -> R:
+    """Replace, once, a connection that died while it lay in the pool."""
+    try:
+        try:
+            return function()
+        except (OperationalError, InterfaceError):
+            close_old_connections()
+            return function()
+    finally:
+        close_old_connections()
 
 
 def admit(application: Application, at: datetime) -> Admission:

@@ -68,8 +68,9 @@ class Freshness:
             return
         try:
             await self._resolve(organization, missing)
-        except StorageAway:
-            self.set_storage_away(away=True)
+        except StorageAway as error:
+            if error.certain:
+                self.set_storage_away(away=True)
 
     async def _load_from_redis(self, pair: Pair) -> bool:
         """Take what another process stored; True when that is known to be current."""
@@ -127,13 +128,19 @@ class Freshness:
         except (RedisError, OSError):
             self.redis_away = True
 
-    async def judge(self, organization: Organization, pairs: Iterable[Pair], key: str = "") -> None:
+    async def judge(
+        self,
+        organization: Organization,
+        pairs: Iterable[Pair],
+        key: str = "",
+        *,
+        patiently: bool = False,
+    ) -> None:
         """Ask who may stay, and keep the answer; StorageAway leaves everything as it was."""
         wanted = {(pair.stream, pair.client): pair for pair in pairs}
         keys = {*organization.keys, key} - {""}
-        answer = await admission.ask(
-            admission.standing, organization.schema_name, list(wanted), keys
-        )
+        ask = admission.ask_patiently if patiently else admission.ask
+        answer = await ask(admission.standing, organization.schema_name, list(wanted), keys)
         organization.refusal = answer.organization or ""
         for name in keys:
             organization.keys[name] = answer.keys.get(name, "")

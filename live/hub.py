@@ -36,6 +36,7 @@ _jitter = random.SystemRandom()
 
 ANNOUNCE_EVERY_S = 5.0
 RESUBSCRIBE_AFTER_S = 1.0
+STOP_PATIENCE_S = 2
 MAX_UNGREETED = 4000
 RESTART_SPREAD_MS_PER_SOCKET = 2
 MIN_RESTART_SPREAD_MS = 1000
@@ -85,15 +86,17 @@ class Hub:
 
     async def stop(self) -> None:
         self.stopping = True
-        for task in list(self._tasks):
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        with contextlib.suppress(RedisError, OSError):
-            await self.watch.retire_reports()
-        await self.redis.aclose()
+        if tasks:
+            await asyncio.wait(tasks, timeout=STOP_PATIENCE_S)
         layer: Any = get_channel_layer()
-        with contextlib.suppress(RedisError, OSError):
-            await layer.flush()
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(STOP_PATIENCE_S):
+                await self.watch.retire_reports()
+                await self.redis.aclose()
+                await layer.flush()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -102,7 +105,7 @@ class Hub:
 
     async def _forever(self, loop: Callable[[], Awaitable[None]]) -> None:
         """Keep a loop alive: what it met is logged, and it starts again."""
-        while True:
+        while not self.stopping:
             try:
                 await loop()
             except (RedisError, OSError) as error:

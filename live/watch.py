@@ -111,7 +111,9 @@ class Watch:
         """Ask PostgreSQL who may stay and which version is in force."""
         for organization in list(self.hub.registry.organizations.values()):
             try:
-                await self.hub.freshness.judge(organization, organization.pairs.values())
+                await self.hub.freshness.judge(
+                    organization, organization.pairs.values(), patiently=True
+                )
             except StorageAway:
                 self.hub.freshness.set_storage_away(away=True)
                 return
