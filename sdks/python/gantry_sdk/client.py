@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import random
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from urllib.parse import urljoin
 
@@ -22,7 +22,7 @@ from websockets.typing import Origin, Subprotocol
 from .cache import Cache
 from .configuration import JsonObject, JsonValue, Refused, Snapshot, advanced, parse_object
 from .events import EventQueue
-from .transport import JWKS_MAX_AGE_S, MAX_FLOOR_S, Answer, Http, KeyRing, Retry, retry_after_s
+from .transport import JWKS_MAX_AGE_S, Answer, Http, KeyRing, Retry, retry_after_s
 
 logger = logging.getLogger("gantry_sdk")
 
@@ -33,6 +33,7 @@ HELLO_TIMEOUT_S = 10.0
 BACKOFF_BASE_S = 1
 BACKOFF_CAP_S = 30
 SLOW_S = (240, 360)
+MAX_FLOOR_S = 3600
 SESSION_S = 3600
 MIN_SESSION_S = 30
 MAX_HEARTBEAT_S = 600
@@ -40,6 +41,7 @@ SILENT_HEARTBEATS = 2.5
 SOUND_AFTER_S = 10
 FLUSH_AT_EVENTS = 100
 TOKEN_ENDS = frozenset({4401, 4403, 4404})
+FRAMES_WITH_FIELDS = frozenset({"hello", "config", "current", "ping"})
 
 
 class Shared:
@@ -101,24 +103,24 @@ class GantryClient:
         self._defaults = defaults or {}
         self._options = options or Options()
         self._shared = self._options.shared or Shared(2)
-        names = {
-            "base_url": self._base_url,
-            "key_id": sdk_key.split("_")[2] if sdk_key.count("_") > 2 else "",
-        }
-        self._cache = Cache(cache, **names, stream=stream)
-        self._events = EventQueue()
+        self._keys = self._key_ring()
+        key_id = sdk_key.split("_")[2] if sdk_key.count("_") > 2 else ""
+        self._cache = Cache(cache, base_url=self._base_url, key_id=key_id, stream=stream)
+        self._events = EventQueue(self.counters)
         self._listeners: list[Callable[[Change], None]] = []
         self._error_hooks: list[Callable[[str, str], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._poke, self._gap, self._flush_now = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._socket: ClientConnection | None = None
-        self._live_since: float | None = None
+        self._live_since = math.inf
+        self._silent_sockets = 0
         self._bye: JsonObject = {}
         self._spread_s = float(BACKOFF_BASE_S)
         self._wanted = 0
-        self._etag = self._events_refused_with = ""
+        self._beat_at = 0.0
+        self._token = self._etag = self._events_refused_with = ""
         self._started = False
         self._urls: dict[str, str] = {}
-        self._forget_session()
 
     # --- what an application uses
 
@@ -153,16 +155,10 @@ class GantryClient:
 
     async def start(self) -> None:
         """Load the cache and begin in the background; never waits for the network."""
-        self._poke, self._gap, self._flush_now = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._keys = self._key_ring()
         self.snapshot = self._cache.load(self._keys)
         self.status = "connecting"
-        self._tasks = [
-            asyncio.create_task(job())
-            for job in (self._stay_connected, self._fill_gaps, self._send)
-        ]
-        for task in self._tasks:
-            task.add_done_callback(self._watch)
+        jobs = (self._connect, self._fill_gap, self._send)
+        self._tasks = [asyncio.create_task(self._repeat(job)) for job in jobs]
 
     async def stop(self) -> None:
         """Send what is queued once more, close the socket and end every task."""
@@ -180,40 +176,29 @@ class GantryClient:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *raised: object) -> None:
         await self.stop()
 
     # --- session and socket
 
-    async def _stay_connected(self) -> None:
-        failures = silent_sockets = 0
-        while True:
-            self._live_since = None
-            try:
-                await self._connect_once(fetch_first=silent_sockets >= 2)
-                failures = silent_sockets = 0
-            except Retry as retry:
-                if retry.drop_token:
-                    self._forget_session()
-                silent_sockets = silent_sockets + 1 if self._token and not self._live_since else 0
-                if self._live_since and self._age_s(self._live_since) >= SOUND_AFTER_S:
-                    failures = 0
-                self.status = "refused" if retry.slow else "connecting"
-                self._report("waiting", str(retry))
-                await self._pause(self._poke, self._wait_s(retry, failures))
-                failures += 1
-
-    async def _connect_once(self, *, fetch_first: bool) -> None:
-        if not self._token:
-            await self._open_session()
-        elif fetch_first:
-            await self._fetch()
-        await self._listen()
+    async def _connect(self) -> None:
+        """Open a session where there is none, and hold its socket until one of them ends."""
+        self._live_since = math.inf
+        try:
+            if not self._token:
+                await self._open_session()
+            elif self._silent_sockets >= 2:
+                await self._fetch()
+            await self._listen()
+            self._silent_sockets = 0
+        except Retry as retry:
+            if retry.drop_token:
+                self._token = ""
+            silent = self._token and self._live_since == math.inf
+            self._silent_sockets = self._silent_sockets + 1 if silent else 0
+            retry.sound = self._now() - self._live_since >= SOUND_AFTER_S
+            self.status = "refused" if retry.slow else "connecting"
+            raise
 
     async def _open_session(self) -> None:
         device = {**self._options.device, "id": self._cache.device_id}
@@ -221,24 +206,15 @@ class GantryClient:
         if self._options.viewer_token:
             body["viewer_token"] = self._options.viewer_token
         headers = {"X-SDK-Key": self._sdk_key, "Content-Type": "application/json"}
-        answer = await self._call("POST", "sessions", headers, json.dumps(body).encode())
-        if answer.status != 201:
-            raise answer.retry(session=True)
-        await self._keys.refresh(self._shared.http, older_than_s=JWKS_MAX_AGE_S)
-        try:
-            session = parse_object(answer.body)
-        except Refused as refused:
-            raise Retry("the session answer is not JSON") from refused
+        content = json.dumps(body).encode()
+        session = (await self._call("POST", "sessions", headers, {201}, content)).json()
+        await self._keys.refresh(older_than_s=JWKS_MAX_AGE_S)
         await self._accept_whole(str(session.get("jws", "")))
-        self._adopt(session)
-
-    def _adopt(self, session: JsonObject) -> None:
-        urls, seconds = session.get("urls"), session.get("expires_in_s")
-        self._token = str(session.get("token", ""))
+        self._token, urls = str(session.get("token", "")), session.get("urls")
         self._urls = {name: str(at) for name, at in urls.items()} if isinstance(urls, dict) else {}
-        lifetime_s = max(_number(seconds, SESSION_S), MIN_SESSION_S)
+        lifetime_s = max(_number(session.get("expires_in_s"), SESSION_S), MIN_SESSION_S)
         share = 0.8 + 0.15 * self._options.random()
-        self._renew_at = time.monotonic() + lifetime_s * share * self._options.time_scale
+        self._renew_at = self._now() + lifetime_s * share
         if self._options.automatic_events and not self._started:
             self.track("session_start", {"sdk": SDK["name"], "sdk_version": SDK["version"]})
         self._started = True
@@ -261,7 +237,7 @@ class GantryClient:
             status, headers = refusal.response.status_code, refusal.response.headers
             floor_s = retry_after_s(headers.get("Retry-After"))
             ended = status in (401, 403, 404)
-            raise Retry(f"socket: {status}", floor_s=floor_s, drop_token=ended) from refusal
+            raise Retry(f"socket: {status}", floor_s, drop_token=ended) from refusal
         except ConnectionClosed as closed:
             raise self._after_close(closed) from closed
         except (OSError, WebSocketException) as error:
@@ -276,12 +252,12 @@ class GantryClient:
         await socket.send(json.dumps({"type": "hello", "version": self.version, "sdk": SDK}))
         self._socket = socket
         while True:
-            silent_at = time.monotonic() + self._silence_s * self._options.time_scale
+            silent_at = self._now() + self._silence_s
             try:
-                async with asyncio.timeout(min(silent_at, self._renew_at) - time.monotonic()):
+                async with self._within(min(silent_at, self._renew_at) - self._now()):
                     text = await socket.recv()
             except TimeoutError:
-                if time.monotonic() >= silent_at:
+                if self._now() >= silent_at:
                     await socket.close(4000)
                     raise Retry("socket: silent") from None
                 if await self._renewed():
@@ -294,7 +270,7 @@ class GantryClient:
             await self._open_session()
         except Retry as retry:
             self._report("waiting", f"renewal: {retry}")
-            self._renew_at = time.monotonic() + self._wait_s(retry, 5)
+            self._renew_at = self._now() + self._wait_s(retry, 5)
             return False
         return True
 
@@ -302,8 +278,8 @@ class GantryClient:
         code = closed.rcvd.code if closed.rcvd else 1006
         floor_s = _number(self._bye.get("retry_after_ms"), 0) / 1000
         why = f"socket closed: {code} {self._bye.get('code', '')}"
-        spread_s = 0 if self._bye or not self._live_since else self._spread_s
-        return Retry(why, floor_s=floor_s, drop_token=code in TOKEN_ENDS, spread_s=spread_s)
+        spread_s = 0 if self._bye or self._live_since == math.inf else self._spread_s
+        return Retry(why, floor_s, drop_token=code in TOKEN_ENDS, spread_s=spread_s)
 
     # --- frames
 
@@ -311,45 +287,36 @@ class GantryClient:
         received_at = time.perf_counter()
         try:
             frame = parse_object(text)
-            if not isinstance(frame.get("type"), str):
-                raise Refused("malformed", "a frame without a type")
-            if frame["type"] == "config":
-                await self._accept(str(frame.get("jws", "")), received_at, frame)
-            elif frame["type"] == "ping":
+            if frame.get("type") == "ping":
                 await socket.send('{"type":"pong"}')
-            self._note(frame)
+            await self._follow(frame, received_at)
         except Refused as refused:
             if self._refuse(refused):
                 self._gap.set()
 
-    def _note(self, frame: JsonObject) -> None:
-        if frame["type"] == "hello":
-            self._greet(frame)
-        elif frame["type"] in ("current", "ping"):
-            self._compare(frame)
-        elif frame["type"] == "bye":
-            self._bye, self._silence_s = frame, 1.0
-
-    def _greet(self, frame: JsonObject) -> None:
-        heartbeat_s, spread_ms = frame.get("heartbeat_s"), frame.get("reconnect_spread_ms")
-        if not isinstance(heartbeat_s, int | float) or heartbeat_s <= 0:
-            raise Refused("malformed", "hello without heartbeat_s")
-        self._silence_s = SILENT_HEARTBEATS * min(max(heartbeat_s, 1), MAX_HEARTBEAT_S)
-        self._spread_s = min(_number(spread_ms, 1000) / 1000, MAX_FLOOR_S)
-        self._live_since = time.monotonic()
-        self.status = "live"
-
-    def _compare(self, frame: JsonObject) -> None:
-        version = frame.get("version")
-        if not isinstance(version, int):
-            raise Refused("malformed", "a frame without a version")
-        self._wanted = version
-        if version > self.version:
-            self._gap.set()
+    async def _follow(self, frame: JsonObject, received_at: float) -> None:
+        match frame:
+            case {"type": "hello", "heartbeat_s": int(every_s) | float(every_s)} if every_s > 0:
+                self._silence_s = SILENT_HEARTBEATS * min(max(every_s, 1), MAX_HEARTBEAT_S)
+                spread_ms = _number(frame.get("reconnect_spread_ms"), 1000)
+                self._spread_s = min(spread_ms / 1000, MAX_FLOOR_S)
+                self._live_since, self.status = self._now(), "live"
+            case {"type": "config", "jws": str(jws)}:
+                await self._accept(jws, received_at, frame)
+            case {"type": "current" | "ping", "version": int(version)}:
+                self._wanted = version
+                if version > self.version:
+                    self._gap.set()
+            case {"type": "bye"}:
+                self._bye, self._silence_s = frame, 1.0
+            case {"type": str(kind)} if kind not in FRAMES_WITH_FIELDS:
+                pass  # a later version of the protocol may send what this one does not know
+            case _:
+                raise Refused("malformed", "a frame without its type or fields")
 
     async def _accept(self, jws: str, received_at: float, frame: JsonObject | None = None) -> None:
         """Verify one JWS and put it in force, or raise Refused."""
-        payload = await self._keys.verify(self._shared.http, jws)
+        payload = await self._keys.verify(jws)
         if frame and any(frame.get(name) != payload.get(name) for name in ("base", "version")):
             raise Refused("malformed", "the frame and its signed content differ")
         self.stale = self.stale and frame is None
@@ -358,11 +325,10 @@ class GantryClient:
         self._etag = ""
         if before is None or after.version > before.version:
             self._tell(before, after)
-        self._cache.extend(jws, whole=not payload.get("base"))
-        self._cache.save(self._keys)
-        sample_pct = self.get("sdk.applied_ack_sample_pct", 100)
-        if self._socket and self._options.random() * 100 < _number(sample_pct, 100):
-            await self._acknowledge(self._socket, received_at)
+        self._cache.remember(jws, whole=not payload.get("base"), keys=self._keys)
+        sample_pct = _number(self.get("sdk.applied_ack_sample_pct"), 100)
+        if self._socket and self._options.random() * 100 < sample_pct:
+            await self._acknowledge(self._socket, after, received_at)
 
     def _tell(self, before: Snapshot | None, after: Snapshot) -> None:
         old: Mapping[str, JsonValue] = before.settings if before else {}
@@ -378,60 +344,46 @@ class GantryClient:
             except Exception as error:  # an application's fault must not end delivery
                 self._report("listener", repr(error))
 
-    async def _acknowledge(self, socket: ClientConnection, received_at: float) -> None:
-        held = self.snapshot.settings if self.snapshot else {}
+    async def _acknowledge(
+        self, socket: ClientConnection, applied: Snapshot, received_at: float
+    ) -> None:
         ack = {
             "type": "ack",
-            "version": self.version,
+            "version": applied.version,
             "applied_in_ms": round((time.perf_counter() - received_at) * 1000, 3),
-            "overridden": sorted(key for key in self._options.local if key in held)[:100],
+            "overridden": sorted(self._options.local.keys() & applied.settings.keys())[:100],
         }
         with contextlib.suppress(ConnectionClosed):
             await socket.send(json.dumps(ack))
 
     def _refuse(self, refused: Refused) -> bool:
         """Count a refusal; return whether the truth has to be fetched."""
-        if refused.reason == "older":
-            self.counters["older"] += 1
-            return False
         self._report(refused.reason, str(refused))
-        return True
+        return refused.reason != "older"
 
     # --- fetching the truth
 
-    async def _fill_gaps(self) -> None:
-        while True:
-            await self._gap.wait()
-            failures = 0
-            floor_s = 0.0
-            while self._gap.is_set():
-                jitter_s = _number(self.get("sdk.refetch_jitter_ms"), 500) / 1000
-                window_s = min(
-                    BACKOFF_CAP_S, max(jitter_s, failures and BACKOFF_BASE_S) * 2**failures
-                )
-                await self._sleep(floor_s + window_s * self._options.random())
-                self._gap.clear()
-                used = self._token
-                try:
-                    if used:
-                        await self._fetch()
-                    again = bool(used) and self.version < self._wanted
-                except Retry as retry:
-                    floor_s, again = retry.floor_s, not retry.drop_token
-                    if retry.drop_token and used == self._token:
-                        await self._end_session()
-                failures = min(failures + 1, 10)
-                if again:
-                    self._gap.set()
+    async def _fill_gap(self) -> None:
+        await self._gap.wait()
+        jitter_s = _number(self.get("sdk.refetch_jitter_ms"), 500) / 1000
+        await self._pause(self._poke, min(jitter_s, BACKOFF_CAP_S) * self._options.random())
+        self._gap.clear()
+        try:
+            if self._token:
+                await self._fetch()
+                if self.version < self._wanted:
+                    raise Retry(f"config: {self.version} is still below {self._wanted}")
+        except Retry as retry:
+            if not retry.drop_token:  # else the answer to the next session decides
+                self._gap.set()
+                raise
 
     async def _fetch(self) -> None:
         """Get the whole snapshot and put it in force, or raise Retry."""
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/jose"}
         if self._etag:
             headers["If-None-Match"] = self._etag
-        answer = await self._call("GET", "config", headers)
-        if answer.status not in (200, 304):
-            raise answer.retry()
+        answer = await self._call("GET", "config", headers, {200, 304})
         self.stale = answer.headers.get("config-stale") == "1"
         if answer.status == 200:
             await self._accept_whole(answer.body.decode("latin-1").strip())
@@ -444,34 +396,16 @@ class GantryClient:
             if self._refuse(refused):
                 raise Retry(f"the configuration is refused: {refused}") from refused
 
-    def _forget_session(self) -> None:
-        self._token = ""
-        self._urls = {}
-
-    async def _end_session(self) -> None:
-        self._forget_session()
-        if self._socket:
-            await self._socket.close()
-
     # --- events
 
     async def _send(self) -> None:
-        failures = 0
-        beat_at = 0.0
-        while True:
-            await self._pause(self._flush_now, self._options.flush_s * self._options.time_scale)
-            if self._options.automatic_events and self._token and time.monotonic() >= beat_at:
-                every_s = _number(self.get("analytics.heartbeat_s"), 30)
-                if beat_at:
-                    self.track("heartbeat")
-                beat_at = time.monotonic() + every_s * self._options.time_scale
-            try:
-                while await self._send_batch():
-                    failures = 0
-            except Retry as retry:
-                self._report("waiting", f"events: {retry}")
-                await asyncio.sleep(self._wait_s(retry, failures))
-                failures += 1
+        await self._pause(self._flush_now, self._options.flush_s)
+        if self._options.automatic_events and self._token and self._now() >= self._beat_at:
+            if self._beat_at:
+                self.track("heartbeat")
+            self._beat_at = self._now() + _number(self.get("analytics.heartbeat_s"), 30)
+        while await self._send_batch():
+            pass
 
     async def _send_batch(self) -> bool:
         """Send one batch; return whether more may be sent at once."""
@@ -481,82 +415,93 @@ class GantryClient:
             return False
         content, headers = batch
         headers["Authorization"] = f"Bearer {token}"
-        answer = await self._call("POST", "events", headers, content)
-        if answer.status == 202:
-            self._events.settle()
-            self._report_rejected(answer)
-        elif answer.status == 413:
-            self._events.halve()
-        elif answer.status == 400:
-            self._events.drop()
-            self._report("events-refused", answer.body.decode(errors="replace")[:500])
-        elif answer.status in (403, 404):
+        expected = {202, 400, 403, 404, 413}
+        answer = await self._call("POST", "events", headers, expected, content)
+        if answer.status in (403, 404):
             self._events_refused_with = token
-        else:
-            if answer.status == 401 and token == self._token:
-                await self._end_session()
-            raise answer.retry()
-        return True
-
-    def _report_rejected(self, answer: Answer) -> None:
-        with contextlib.suppress(Refused):
-            rejected = parse_object(answer.body).get("rejected")
+        elif answer.status != 413 or not self._events.halve():
+            self._events.settle()
+            rejected = answer.json().get("rejected")
             for one in rejected if isinstance(rejected, list) else []:
                 self._report("event-rejected", json.dumps(one))
+            if answer.status != 202:
+                self._report("events-refused", answer.body.decode(errors="replace")[:500])
+        return True
 
     # --- waiting, calling, telling
 
-    def _wait_s(self, retry: Retry, failures: int) -> float:
-        share = self._options.random()
-        if retry.slow:
-            wait_s = max(retry.floor_s, SLOW_S[0] + (SLOW_S[1] - SLOW_S[0]) * share)
-        else:
-            window_s = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2 ** min(failures, 10))
-            spread_s = retry.spread_s if failures == 0 else 0
-            wait_s = retry.floor_s + share * max(window_s, spread_s)
-        return wait_s * self._options.time_scale
+    async def _repeat(self, job: Callable[[], Awaitable[None]]) -> None:
+        """Do a job for ever; when it cannot go on, wait as section 8 says."""
+        failures = 0
+        while True:
+            try:
+                await job()
+                failures = 0
+            except Retry as retry:
+                if retry.sound:
+                    failures = 0
+                self._report("waiting", str(retry))
+                await self._pause(self._poke, self._wait_s(retry, failures))
+                failures += 1
+            except Exception as fault:  # of the SDK itself: what is held stays, other jobs go on
+                logger.exception("gantry_sdk.client.job_ended")
+                self._report("internal", repr(fault))
+                return
 
-    async def _sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds * self._options.time_scale)
+    def _wait_s(self, retry: Retry, failures: int) -> float:
+        share, floor_s = self._options.random(), min(retry.floor_s, MAX_FLOOR_S)
+        if retry.slow:
+            return max(floor_s, SLOW_S[0] + (SLOW_S[1] - SLOW_S[0]) * share)
+        window_s: float = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2 ** min(failures, 10))
+        return floor_s + share * max(window_s, 0 if failures else retry.spread_s)
 
     async def _pause(self, event: asyncio.Event, seconds: float) -> None:
         event.clear()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with self._within(seconds):
                 await event.wait()
 
-    def _age_s(self, since: float) -> float:
-        return (time.monotonic() - since) / self._options.time_scale
+    def _within(self, seconds: float) -> asyncio.Timeout:
+        return asyncio.timeout(seconds * self._options.time_scale)
+
+    def _now(self) -> float:
+        return time.monotonic() / self._options.time_scale
 
     def _url(self, name: str) -> str:
         return urljoin(self._base_url, self._urls.get(name, f"sdk/v1/{name}"))
 
     async def _call(
-        self, method: str, name: str, headers: dict[str, str], body: bytes | None = None
+        self,
+        method: str,
+        name: str,
+        headers: dict[str, str],
+        expected: Collection[int],
+        body: bytes | None = None,
     ) -> Answer:
+        """Return an expected answer, or raise Retry; a refused token is not used again."""
+        token = self._token
         if self._options.origin:
             headers["Origin"] = self._options.origin
-        return await self._shared.http.call(method, self._url(name), headers, body)
+        answer = await self._shared.http.call(method, self._url(name), headers, body)
+        if answer.status in expected:
+            return answer
+        retry = answer.retry(name)
+        if retry.drop_token and name != "sessions" and token == self._token:
+            self._token = ""
+            if self._socket:
+                await self._socket.close()
+        raise retry
 
     def _key_ring(self) -> KeyRing:
-        rings, options = self._shared.keys, self._options
-        if self._base_url not in rings:
-            url = urljoin(self._base_url, ".well-known/jwks.json")
-            rings[self._base_url] = KeyRing(
-                url, pinned=options.pinned_jwks, scale=options.time_scale
-            )
-        return rings[self._base_url]
+        url, options = urljoin(self._base_url, ".well-known/jwks.json"), self._options
+        ring = KeyRing(self._shared.http, url, options.pinned_jwks, options.time_scale)
+        return self._shared.keys.setdefault(self._base_url, ring)
 
     def _report(self, reason: str, detail: str) -> None:
         self.counters[reason] += 1
-        for hook in self._error_hooks:
+        for hook in self._error_hooks if reason != "older" else []:  # late frames are normal
             with contextlib.suppress(Exception):
                 hook(reason, detail)
-
-    def _watch(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()):
-            logger.error("gantry_sdk.client.task_ended", exc_info=error)
-            self._report("internal", repr(error))
 
 
 def _number(value: JsonValue, otherwise: float) -> float:

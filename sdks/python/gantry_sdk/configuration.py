@@ -1,20 +1,20 @@
 """Which signed bytes may change what a client holds? (docs/sdk-protocol.md section 2)"""
 
 import base64
-import binascii
+import contextlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 JsonObject: TypeAlias = dict[str, JsonValue]
+Kind = TypeVar("Kind")
 
-JWS_TYPE = "gantry-config+jws"
 MAX_VERSION = 2**53 - 1
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -40,12 +40,9 @@ class Snapshot:
 
 
 def decode_base64url(text: str) -> bytes:
-    if not _BASE64URL.fullmatch(text):
+    if not _BASE64URL.fullmatch(text) or len(text) % 4 == 1:
         raise Refused("malformed", "not base64url")
-    try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except binascii.Error as error:
-        raise Refused("malformed", "not base64url") from error
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def parse_object(raw: bytes | str) -> JsonObject:
@@ -66,12 +63,12 @@ def key_id(jws: str) -> str:
     """Return the `kid` of a compact JWS whose header is one we speak."""
     if jws.count(".") != 2:
         raise Refused("malformed", "a compact JWS has three parts")
-    header = parse_object(decode_base64url(jws.split(".")[0]))
-    kid = header.get("kid")
-    known = header.get("alg") == "EdDSA" and header.get("typ") == JWS_TYPE and "crit" not in header
-    if not known or not isinstance(kid, str):
-        raise Refused("malformed", "not a Gantry configuration JWS")
-    return kid
+    match parse_object(decode_base64url(jws.split(".")[0])):
+        case {"alg": "EdDSA", "typ": "gantry-config+jws", "kid": str(kid), **rest} if (
+            "crit" not in rest
+        ):
+            return kid
+    raise Refused("malformed", "not a Gantry configuration JWS")
 
 
 def verified_payload(jws: str, key: Ed25519PublicKey) -> JsonObject:
@@ -88,74 +85,51 @@ def public_keys(jwks: Mapping[str, JsonValue]) -> dict[str, Ed25519PublicKey]:
     keys = {}
     entries = jwks.get("keys")
     for entry in entries if isinstance(entries, list) else []:
-        if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
-            continue
-        kid, x = entry.get("kid"), entry.get("x")
-        ed25519 = entry.get("kty") == "OKP" and entry.get("crv") == "Ed25519"
-        if ed25519 and isinstance(kid, str) and isinstance(x, str):
-            try:
-                keys[kid] = Ed25519PublicKey.from_public_bytes(decode_base64url(x))
-            except (Refused, ValueError):
-                continue
+        match entry:
+            case {"kty": "OKP", "crv": "Ed25519", "kid": str(kid), "x": str(x), **rest} if (
+                rest.get("use", "sig") == "sig"
+            ):
+                with contextlib.suppress(Refused, ValueError):
+                    keys[kid] = Ed25519PublicKey.from_public_bytes(decode_base64url(x))
     return keys
+
+
+def field_of(payload: JsonObject, name: str, kind: type[Kind]) -> Kind:
+    value = payload.get(name)
+    if not isinstance(value, kind) or isinstance(value, bool):  # to Python a boolean is an int
+        raise Refused("malformed", f"{name} is missing or of another type")
+    return value
 
 
 def advanced(held: Snapshot | None, payload: JsonObject, *, stream: str) -> Snapshot:
     """Return what is held after a verified payload (snapshot or delta), or raise Refused."""
-    base = _version(payload, "base", least=0) if "base" in payload else 0
-    settings = _object(payload, "changes" if "base" in payload else "settings")
-    removed = payload.get("removed", []) if "base" in payload else []
-    if not isinstance(removed, list):
-        raise Refused("malformed", "removed is not a list")
+    is_delta = "base" in payload
+    base = field_of(payload, "base", int) if is_delta else 0
+    removed = field_of({"removed": [], **payload}, "removed", list) if is_delta else []
     after = Snapshot(
-        organization=_text(payload, "organization"),
-        stream=_text(payload, "stream"),
-        client=_text(payload, "client"),
-        version=_version(payload, "version", least=1),
-        published_at=_text(payload, "published_at"),
-        settings=settings,
+        organization=field_of(payload, "organization", str),
+        stream=field_of(payload, "stream", str),
+        client=field_of(payload, "client", str),
+        version=field_of(payload, "version", int),
+        published_at=field_of(payload, "published_at", str),
+        settings=field_of(payload, "changes" if is_delta else "settings", dict),
     )
-    _check_identity(held, after, stream)
-    _check_order(held, after, base)
+    if not 0 <= base < after.version <= MAX_VERSION:
+        raise Refused("malformed", "a version out of range, or a delta that does not advance")
+    _check_place(held, after, base, stream)
     if base == 0 or held is None:
         return after
     kept = {key: value for key, value in held.settings.items() if key not in removed}
-    return Snapshot(**{**vars(after), "settings": {**kept, **settings}})
+    return replace(after, settings={**kept, **after.settings})
 
 
-def _check_identity(held: Snapshot | None, after: Snapshot, stream: str) -> None:
-    if after.stream != stream:
-        raise Refused("foreign", f"for stream {after.stream}")
-    if held and (held.organization, held.client) != (after.organization, after.client):
-        raise Refused("foreign", f"for {after.client} of {after.organization}")
-
-
-def _check_order(held: Snapshot | None, after: Snapshot, base: int) -> None:
+def _check_place(held: Snapshot | None, after: Snapshot, base: int, stream: str) -> None:
+    """Refuse what belongs to another identity, or does not follow what is held."""
+    owner = (held.organization, held.client) if held else (after.organization, after.client)
+    if (*owner, stream) != (after.organization, after.client, after.stream):
+        raise Refused("foreign", f"for {after.client} of {after.organization} on {after.stream}")
     version = held.version if held else 0
-    if base and after.version <= base:
-        raise Refused("malformed", "a delta that does not advance")
     if after.version < version or (base and after.version == version):
         raise Refused("older", f"version {after.version}, held {version}")
     if base and base != version:
         raise Refused("gap", f"based on {base}, held {version}")
-
-
-def _version(payload: JsonObject, name: str, *, least: int) -> int:
-    value = payload.get(name)
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_VERSION:
-        raise Refused("malformed", f"{name} is not a version")
-    return value
-
-
-def _text(payload: JsonObject, name: str) -> str:
-    value = payload.get(name)
-    if not isinstance(value, str):
-        raise Refused("malformed", f"{name} is not a string")
-    return value
-
-
-def _object(payload: JsonObject, name: str) -> JsonObject:
-    value = payload.get(name)
-    if not isinstance(value, dict):
-        raise Refused("malformed", f"{name} is not an object")
-    return value

@@ -3,26 +3,23 @@
 import gzip
 import json
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TypeVar
 
 MAX_BATCH_EVENTS = 1000
 MAX_BATCH_BYTES = 900_000
 MAX_WAITING = 10_000
 GZIP_FROM_BYTES = 1024
-Value = TypeVar("Value", str, float, bool, str | float | bool)
 
 
 class EventQueue:
     """Events in order; the batch being sent stays the same, ids included, until it is settled."""
 
-    def __init__(self) -> None:
+    def __init__(self, counters: Counter[str]) -> None:
         self._waiting: deque[bytes] = deque()
         self._batch: list[bytes] = []
-        self._most = MAX_BATCH_EVENTS
-        self.dropped = 0
+        self._counters = counters
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._batch)
@@ -30,12 +27,15 @@ class EventQueue:
     def add(self, kind: str, properties: Mapping[str, str | float | bool] | None) -> None:
         """Queue one event; raises ValueError for a number that is not finite."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        clean = {_clean(name): _clean(value) for name, value in (properties or {}).items()}
+        clean = {
+            _clean(name): _clean(value) if isinstance(value, str) else value
+            for name, value in (properties or {}).items()
+        }
         event = {"id": str(uuid.uuid4()), "type": kind, "at": now, "properties": clean}
         self._waiting.append(json.dumps(event, allow_nan=False).encode())
         while len(self._waiting) > MAX_WAITING:
             self._waiting.popleft()
-            self.dropped += 1
+            self._counters["events-dropped"] += 1
 
     def body(self) -> tuple[bytes, dict[str, str]] | None:
         """Return the body and headers of the batch to send now, or None when there is nothing."""
@@ -50,36 +50,27 @@ class EventQueue:
         return gzip.compress(raw, 5), {**headers, "Content-Encoding": "gzip"}
 
     def settle(self) -> None:
-        """Forget the batch: it was accepted."""
+        """Forget the batch: it was accepted, or the server will never take it."""
         self._batch = []
-        self._most = MAX_BATCH_EVENTS
 
-    def drop(self) -> None:
-        """Forget the batch: the server will never take it."""
-        self.dropped += len(self._batch)
-        self.settle()
-
-    def halve(self) -> None:
-        """Put the batch back to send half of it; a single event is dropped."""
-        if len(self._batch) == 1:
-            self.drop()
-            return
-        self._waiting.extendleft(reversed(self._batch))
-        self._most = len(self._batch) // 2
-        self._batch = []
+    def halve(self) -> bool:
+        """Keep half of the batch and put the rest back; False when it is a single event."""
+        half = len(self._batch) // 2
+        if half:
+            self._waiting.extendleft(reversed(self._batch[half:]))
+            del self._batch[half:]
+        return half > 0
 
     def _fill(self) -> None:
         size = 0
-        while self._waiting and len(self._batch) < self._most:
+        while self._waiting and len(self._batch) < MAX_BATCH_EVENTS:
             size += len(self._waiting[0]) + 1
             if self._batch and size > MAX_BATCH_BYTES:
                 return
             self._batch.append(self._waiting.popleft())
 
 
-def _clean(value: Value) -> Value:
+def _clean(text: str) -> str:
     """Take out what no JSON should carry: one such text would cost the whole batch."""
-    if not isinstance(value, str):
-        return value
-    whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return whole.replace("\0", "")

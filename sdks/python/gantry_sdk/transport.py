@@ -1,7 +1,9 @@
 """What did the server answer, and what may a client do next? (docs/sdk-protocol.md sections 1, 3, 8)"""
 
 import asyncio
+import contextlib
 import http.client
+import math
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from .configuration import (
     JsonObject,
@@ -24,51 +24,43 @@ from .configuration import (
 
 HTTP_TIMEOUT_S = 10
 MAX_ANSWER_BYTES = 2**20
-MAX_FLOOR_S = 3600
 JWKS_INTERVAL_S = 60
 JWKS_MAX_AGE_S = 3600
 
 
+@dataclass(eq=False)
 class Retry(Exception):
     """Nothing to be done now: wait as section 8 says, then try again."""
 
-    def __init__(
-        self,
-        why: str,
-        *,
-        floor_s: float = 0,
-        slow: bool = False,
-        drop_token: bool = False,
-        spread_s: float = 0,
-    ) -> None:
-        super().__init__(why)
-        self.floor_s = min(floor_s, MAX_FLOOR_S)
-        self.slow = slow
-        self.drop_token = drop_token
-        self.spread_s = spread_s
+    why: str
+    floor_s: float = 0
+    slow: bool = False
+    drop_token: bool = False
+    spread_s: float = 0
+    sound: bool = False  # the socket before had been live long enough to start counting anew
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     status: int
-    headers: Mapping[str, str]
+    headers: http.client.HTTPMessage
     body: bytes
 
-    def retry(self, *, session: bool = False) -> Retry:
-        """Return what a refusal means for the caller (`session`: the call that uses the key)."""
-        why = f"{self.status} {self._slug()}"
-        floor_s = retry_after_s(self.headers.get("retry-after"))
-        if self.status == 401 and not session:
-            return Retry(why, floor_s=floor_s, drop_token=True)
-        if self.status in (408, 429) or self.status >= 500:
-            return Retry(why, floor_s=floor_s)
-        return Retry(why, floor_s=floor_s, slow=True, drop_token=self.status in (401, 403, 404))
-
-    def _slug(self) -> str:
+    def json(self) -> JsonObject:
+        """Return the object that is the body, an empty one when there is none."""
         try:
-            return str(parse_object(self.body).get("type", "")).rpartition("/")[2]
+            return parse_object(self.body)
         except Refused:
-            return ""
+            return {}
+
+    def retry(self, call: str) -> Retry:
+        """Return what a refusal means for the caller (`sessions`: the call that uses the key)."""
+        why = f"{call}: {self.status} {str(self.json().get('type', '')).rpartition('/')[2]}"
+        floor_s = retry_after_s(self.headers.get("retry-after"))
+        if self.status in (408, 429) or self.status >= 500:
+            return Retry(why, floor_s)
+        slow = call == "sessions" or self.status != 401
+        return Retry(why, floor_s, slow, drop_token=self.status in (401, 403, 404))
 
 
 def retry_after_s(value: str | None) -> float:
@@ -107,54 +99,52 @@ def _call(method: str, url: str, headers: Mapping[str, str], body: bytes | None)
     parts = urlsplit(url)
     secure = parts.scheme == "https"
     kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    connection = kind(parts.netloc, timeout=HTTP_TIMEOUT_S)
-    try:
+    with contextlib.closing(kind(parts.netloc, timeout=HTTP_TIMEOUT_S)) as connection:
         connection.request(method, parts.path or "/", body, {**headers, "Connection": "close"})
         answer = connection.getresponse()
         content = answer.read(MAX_ANSWER_BYTES + 1)
         if len(content) > MAX_ANSWER_BYTES:
             raise ValueError("the answer is too large")
-        names = {name.lower(): value for name, value in answer.getheaders()}
-        return Answer(status=answer.status, headers=names, body=content)
-    finally:
-        connection.close()
+        return Answer(status=answer.status, headers=answer.headers, body=content)
 
 
 class KeyRing:
     """The public keys of one server, fetched when a `kid` is new, at most once a minute."""
 
-    def __init__(self, url: str, *, pinned: Mapping[str, JsonValue] | None, scale: float) -> None:
-        self.jwks: Mapping[str, JsonValue] = pinned or {}
+    def __init__(
+        self, http_calls: Http, url: str, pinned: Mapping[str, JsonValue] | None, scale: float
+    ) -> None:
+        self._http = http_calls
         self._url = url
-        self._pinned = pinned is not None
         self._scale = scale
-        self._keys: dict[str, Ed25519PublicKey] = public_keys(self.jwks)
-        self._fetched_at: float | None = None
+        self._fetched_at = -math.inf if pinned is None else math.inf  # pinned keys never age
         self._lock = asyncio.Lock()
+        self._use(pinned or {})
+
+    def _use(self, jwks: Mapping[str, JsonValue]) -> None:
+        self.jwks, self._keys = jwks, public_keys(jwks)
 
     def trust(self, jwks: Mapping[str, JsonValue]) -> None:
         """Use remembered keys until the first fetch."""
-        if self._fetched_at is None and not self._pinned:
-            self.jwks, self._keys = jwks, public_keys(jwks)
+        if self._fetched_at == -math.inf:
+            self._use(jwks)
 
-    async def refresh(self, http_calls: Http, *, older_than_s: float) -> None:
+    async def refresh(self, *, older_than_s: float) -> None:
         """Fetch the key set again when it is older; a failure leaves the keys at hand in use."""
         async with self._lock:
-            if self._pinned or self._age_s() < older_than_s * self._scale:
+            if time.monotonic() - self._fetched_at < older_than_s * self._scale:
                 return
-            try:
-                answer = await http_calls.call("GET", self._url, {"Accept": "application/json"})
-                jwks = parse_object(answer.body) if answer.status == 200 else {}
-            except (Retry, Refused):
-                return
-            if isinstance(jwks.get("keys"), list):
-                self.jwks, self._keys = jwks, public_keys(jwks)
-                self._fetched_at = time.monotonic()
+            with contextlib.suppress(Retry):
+                answer = await self._http.call("GET", self._url, {"Accept": "application/json"})
+                jwks = answer.json() if answer.status == 200 else {}
+                if isinstance(jwks.get("keys"), list):
+                    self._use(jwks)
+                    self._fetched_at = time.monotonic()
 
-    async def verify(self, http_calls: Http, jws: str) -> JsonObject:
+    async def verify(self, jws: str) -> JsonObject:
         """Return the payload of a JWS, fetching the key set once when its key is unknown."""
         if key_id(jws) not in self._keys:
-            await self.refresh(http_calls, older_than_s=JWKS_INTERVAL_S)
+            await self.refresh(older_than_s=JWKS_INTERVAL_S)
         return self.verify_at_hand(jws)
 
     def verify_at_hand(self, jws: str) -> JsonObject:
@@ -162,6 +152,3 @@ class KeyRing:
         if kid not in self._keys:
             raise Refused("unknown-kid", kid)
         return verified_payload(jws, self._keys[kid])
-
-    def _age_s(self) -> float:
-        return float("inf") if self._fetched_at is None else time.monotonic() - self._fetched_at
