@@ -9,7 +9,7 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -56,9 +56,8 @@ class Shared:
 class Options:
     """Everything an ordinary application leaves alone."""
 
-    local: Mapping[str, JsonValue] = field(
-        default_factory=dict
-    )  # values the application insists on
+    # values the application insists on
+    local: Mapping[str, JsonValue] = field(default_factory=dict)
     device: Mapping[str, str] = field(default_factory=dict)
     viewer_token: str | None = None
     origin: str | None = None
@@ -103,7 +102,13 @@ class GantryClient:
         self._defaults = defaults or {}
         self._options = options or Options()
         self._shared = self._options.shared or Shared(2)
-        self._keys = self._key_ring()
+        ring = KeyRing(
+            self._shared.http,
+            urljoin(self._base_url, ".well-known/jwks.json"),
+            self._options.pinned_jwks,
+            self._options.time_scale,
+        )
+        self._keys = self._shared.keys.setdefault(self._base_url, ring)
         key_id = sdk_key.split("_")[2] if sdk_key.count("_") > 2 else ""
         self._cache = Cache(cache, base_url=self._base_url, key_id=key_id, stream=stream)
         self._events = EventQueue(self.counters)
@@ -117,9 +122,8 @@ class GantryClient:
         self._bye: JsonObject = {}
         self._spread_s = float(BACKOFF_BASE_S)
         self._wanted = 0
-        self._beat_at = 0.0
+        self._beat_at = math.inf  # until the first session: then events of its own are due
         self._token = self._etag = self._events_refused_with = ""
-        self._started = False
         self._urls: dict[str, str] = {}
 
     # --- what an application uses
@@ -205,9 +209,9 @@ class GantryClient:
         body: JsonObject = {"stream": self._stream, "sdk": dict(SDK), "device": dict(device)}
         if self._options.viewer_token:
             body["viewer_token"] = self._options.viewer_token
-        headers = {"X-SDK-Key": self._sdk_key, "Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json"}
         content = json.dumps(body).encode()
-        session = (await self._call("POST", "sessions", headers, {201}, content)).json()
+        session = (await self._call("sessions", {201}, headers, content)).json()
         await self._keys.refresh(older_than_s=JWKS_MAX_AGE_S)
         await self._accept_whole(str(session.get("jws", "")))
         self._token, urls = str(session.get("token", "")), session.get("urls")
@@ -215,9 +219,9 @@ class GantryClient:
         lifetime_s = max(_number(session.get("expires_in_s"), SESSION_S), MIN_SESSION_S)
         share = 0.8 + 0.15 * self._options.random()
         self._renew_at = self._now() + lifetime_s * share
-        if self._options.automatic_events and not self._started:
+        if self._options.automatic_events and self._beat_at == math.inf:
             self.track("session_start", {"sdk": SDK["name"], "sdk_version": SDK["version"]})
-        self._started = True
+            self._beat_at = self._next_beat()
 
     async def _listen(self) -> None:
         """Hold one socket until it ends (Retry) or the session has been renewed (return)."""
@@ -260,19 +264,13 @@ class GantryClient:
                 if self._now() >= silent_at:
                     await socket.close(4000)
                     raise Retry("socket: silent") from None
-                if await self._renewed():
-                    return
-                continue
-            await self._receive(socket, text)
-
-    async def _renewed(self) -> bool:
-        try:
-            await self._open_session()
-        except Retry as retry:
-            self._report("waiting", f"renewal: {retry}")
-            self._renew_at = self._now() + self._wait_s(retry, 5)
-            return False
-        return True
+                try:
+                    return await self._open_session()
+                except Retry as retry:
+                    self._report("waiting", f"renewal: {retry}")
+                    self._renew_at = self._now() + self._wait_s(retry, 5)
+            else:
+                await self._receive(socket, text)
 
     def _after_close(self, closed: ConnectionClosed) -> Retry:
         code = closed.rcvd.code if closed.rcvd else 1006
@@ -327,8 +325,16 @@ class GantryClient:
             self._tell(before, after)
         self._cache.remember(jws, whole=not payload.get("base"), keys=self._keys)
         sample_pct = _number(self.get("sdk.applied_ack_sample_pct"), 100)
-        if self._socket and self._options.random() * 100 < sample_pct:
-            await self._acknowledge(self._socket, after, received_at)
+        if self._socket is None or self._options.random() * 100 >= sample_pct:
+            return
+        ack = {
+            "type": "ack",
+            "version": after.version,
+            "applied_in_ms": round((time.perf_counter() - received_at) * 1000, 3),
+            "overridden": sorted(self._options.local.keys() & after.settings.keys())[:100],
+        }
+        with contextlib.suppress(ConnectionClosed):
+            await self._socket.send(json.dumps(ack))
 
     def _tell(self, before: Snapshot | None, after: Snapshot) -> None:
         old: Mapping[str, JsonValue] = before.settings if before else {}
@@ -343,18 +349,6 @@ class GantryClient:
                 listener(change)
             except Exception as error:  # an application's fault must not end delivery
                 self._report("listener", repr(error))
-
-    async def _acknowledge(
-        self, socket: ClientConnection, applied: Snapshot, received_at: float
-    ) -> None:
-        ack = {
-            "type": "ack",
-            "version": applied.version,
-            "applied_in_ms": round((time.perf_counter() - received_at) * 1000, 3),
-            "overridden": sorted(self._options.local.keys() & applied.settings.keys())[:100],
-        }
-        with contextlib.suppress(ConnectionClosed):
-            await socket.send(json.dumps(ack))
 
     def _refuse(self, refused: Refused) -> bool:
         """Count a refusal; return whether the truth has to be fetched."""
@@ -380,10 +374,10 @@ class GantryClient:
 
     async def _fetch(self) -> None:
         """Get the whole snapshot and put it in force, or raise Retry."""
-        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/jose"}
+        headers = {"Accept": "application/jose"}
         if self._etag:
             headers["If-None-Match"] = self._etag
-        answer = await self._call("GET", "config", headers, {200, 304})
+        answer = await self._call("config", {200, 304}, headers)
         self.stale = answer.headers.get("config-stale") == "1"
         if answer.status == 200:
             await self._accept_whole(answer.body.decode("latin-1").strip())
@@ -400,12 +394,14 @@ class GantryClient:
 
     async def _send(self) -> None:
         await self._pause(self._flush_now, self._options.flush_s)
-        if self._options.automatic_events and self._token and self._now() >= self._beat_at:
-            if self._beat_at:
-                self.track("heartbeat")
-            self._beat_at = self._now() + _number(self.get("analytics.heartbeat_s"), 30)
+        if self._token and self._now() >= self._beat_at:
+            self.track("heartbeat")
+            self._beat_at = self._next_beat()
         while await self._send_batch():
             pass
+
+    def _next_beat(self) -> float:
+        return self._now() + _number(self.get("analytics.heartbeat_s"), 30)
 
     async def _send_batch(self) -> bool:
         """Send one batch; return whether more may be sent at once."""
@@ -414,9 +410,7 @@ class GantryClient:
         if batch is None:
             return False
         content, headers = batch
-        headers["Authorization"] = f"Bearer {token}"
-        expected = {202, 400, 403, 404, 413}
-        answer = await self._call("POST", "events", headers, expected, content)
+        answer = await self._call("events", {202, 400, 403, 404, 413}, headers, content)
         if answer.status in (403, 404):
             self._events_refused_with = token
         elif answer.status != 413 or not self._events.halve():
@@ -471,15 +465,14 @@ class GantryClient:
         return urljoin(self._base_url, self._urls.get(name, f"sdk/v1/{name}"))
 
     async def _call(
-        self,
-        method: str,
-        name: str,
-        headers: dict[str, str],
-        expected: Collection[int],
-        body: bytes | None = None,
+        self, name: str, expected: set[int], headers: dict[str, str], body: bytes | None = None
     ) -> Answer:
         """Return an expected answer, or raise Retry; a refused token is not used again."""
-        token = self._token
+        token, method = self._token, "GET" if body is None else "POST"
+        if name == "sessions":
+            headers["X-SDK-Key"] = self._sdk_key
+        else:
+            headers["Authorization"] = f"Bearer {token}"
         if self._options.origin:
             headers["Origin"] = self._options.origin
         answer = await self._shared.http.call(method, self._url(name), headers, body)
@@ -491,11 +484,6 @@ class GantryClient:
             if self._socket:
                 await self._socket.close()
         raise retry
-
-    def _key_ring(self) -> KeyRing:
-        url, options = urljoin(self._base_url, ".well-known/jwks.json"), self._options
-        ring = KeyRing(self._shared.http, url, options.pinned_jwks, options.time_scale)
-        return self._shared.keys.setdefault(self._base_url, ring)
 
     def _report(self, reason: str, detail: str) -> None:
         self.counters[reason] += 1
