@@ -158,6 +158,7 @@ class Process:
                 ws_per_message_deflate=False,
                 ws_max_size=1_048_576,
                 access_log=False,
+                log_config=None,  # with one, pytest's own handlers would count as an access log
                 log_level="warning",
                 timeout_graceful_shutdown=2,
             )

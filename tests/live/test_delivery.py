@@ -32,6 +32,7 @@ def asked(place, question, *args, **kwargs):
 def delivered(place, version: int) -> queries.Delivery:
     with organization_context(place.schema_name):
         change = queries.last_change(stream=None, version=version)
+        assert change is not None
         return queries.delivery(place.schema_name, change)
 
 

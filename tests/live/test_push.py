@@ -159,7 +159,7 @@ async def test_pair_without_sockets_is_resolved_when_asked_for(sdk, place):
 
 @pytest.mark.parametrize("level", ["organization", "stream", "client"])
 async def test_change_at_every_level_reaches_the_socket(sdk, place, level):
-    scope = {
+    scope: dict[str, str | None] = {
         "organization": {"stream": None},
         "stream": {},
         "client": {"stream": None, "client": "web"},

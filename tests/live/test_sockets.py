@@ -10,6 +10,7 @@ import pytest
 import websockets
 from django.db import transaction
 from django.utils import timezone
+from websockets.typing import Subprotocol
 
 from core import push
 from core.tenancy import organization_context
@@ -56,7 +57,8 @@ async def test_token_in_the_url_is_not_read(sdk, process):
     await sdk.open()
 
     socket = await websockets.connect(
-        f"ws://127.0.0.1:{process.port}/sdk/v1/live?token={sdk.token}", subprotocols=["gantry.v1"]
+        f"ws://127.0.0.1:{process.port}/sdk/v1/live?token={sdk.token}",
+        subprotocols=[Subprotocol("gantry.v1")],
     )
 
     assert await ending(socket) == ({"type": "bye", "code": "invalid-token"}, 4401)
