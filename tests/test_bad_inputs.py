@@ -43,7 +43,7 @@ RAW_BODIES = [
     b'{"name": ' + HUGE.encode() + b"}",
     b'{"name": "' + b"x" * 300_000 + b'"}',
 ]
-VALUES = [
+VALUES: list[object] = [
     None,
     True,
     -1,
@@ -249,7 +249,7 @@ HOSTILE_TEXTS = ["", "\x00", "a\x00b", "x" * 6_000, HUGE, "-1", "<script>", "NaN
 def test_no_text_crashes_a_form(browse, owner, furnished):
     browser = browse(owner)
     tries = 0
-    done = set()
+    done: set[tuple[object, ...]] = set()
     for page in _pages(furnished):
         for form in _new_forms(browser, page, done):
             for data in _hostile(form):

@@ -159,16 +159,16 @@ async def test_pair_without_sockets_is_resolved_when_asked_for(sdk, place):
 
 @pytest.mark.parametrize("level", ["organization", "stream", "client"])
 async def test_change_at_every_level_reaches_the_socket(sdk, place, level):
-    scope: dict[str, str | None] = {
+    scopes: dict[str, dict[str, str | None]] = {
         "organization": {"stream": None},
         "stream": {},
         "client": {"stream": None, "client": "web"},
-    }[level]
+    }
     await sdk.open()
     socket = await sdk.connect(hello=sdk.snapshot["version"])
     await receive(socket)
 
-    await in_thread(place.publish, TOOLTIPS, False, **scope)
+    await in_thread(place.publish, TOOLTIPS, False, **scopes[level])
 
     assert payload_of((await receive(socket))["jws"])["changes"] == {TOOLTIPS: False}
 

@@ -43,8 +43,9 @@ def test_private_half_is_not_stored_readably():
     signing.refresh_ring(timezone.now())
     row = SigningKey.objects.get()
 
-    assert signing._decrypt(row) is not None
-    assert signing._decrypt(row).private_bytes_raw().hex() not in row.private_encrypted
+    private = signing._decrypt(row)
+    assert private is not None
+    assert private.private_bytes_raw().hex() not in row.private_encrypted
 
 
 def test_ring_is_kept_for_a_minute_and_read_again_after():

@@ -211,7 +211,7 @@ def test_public_key_as_hmac_secret_is_refused():
 
 def test_unsigned_token_is_refused():
     token = jwt.encode(
-        claims(), None, algorithm="none", headers={"kid": KID, "typ": "gantry-sdk+jwt"}
+        claims(), "", algorithm="none", headers={"kid": KID, "typ": "gantry-sdk+jwt"}
     )
 
     with pytest.raises(InvalidToken):
