@@ -57,6 +57,7 @@ class Retry extends Error {
     Object.assign(this, { floorS: Math.min(floorS, MAX_FLOOR_S), slow, dropToken, spreadS });
   }
   floorS = 0; slow = false; dropToken = false; spreadS = 0;
+  sound = false; // the socket before had been live long enough to start counting anew
 }
 
 // --- signed configuration (section 2)
@@ -75,12 +76,27 @@ function parseObject(raw) {
   } catch {
     throw new Refused("malformed", "not JSON");
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Refused("malformed", "not a JSON object");
+  if (!isObject(value)) throw new Refused("malformed", "not a JSON object");
   return value;
 }
 
 /** @param {Json | undefined} value @returns {value is JsonObject} */
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** The object in the body of an answer, an empty one when there is none. @param {string} text @returns {JsonObject} */
+function objectIn(text) {
+  try {
+    return parseObject(text);
+  } catch {
+    return {};
+  }
+}
+
+/** For a call whose failure changes nothing. @param {unknown} error @returns {null} */
+function ignoreRetry(error) {
+  if (!(error instanceof Retry)) throw error;
+  return null;
+}
 
 /** @param {Json | undefined} value @param {number} otherwise @returns {number} */
 const numberOr = (value, otherwise) => (typeof value === "number" && value >= 0 ? value : otherwise);
@@ -167,16 +183,13 @@ class KeyRing {
 
   /** Fetches the key set again when it is older; a failure leaves the keys at hand in use. @param {number} olderThanS */
   async refresh(olderThanS) {
-    if (this.pinned || this.owner._ageS(this.fetchedAt) < olderThanS) return;
-    try {
-      const answer = await this.owner._fetchUrl("GET", new URL(".well-known/jwks.json", this.owner._baseUrl).href, {});
-      const jwks = answer.status === 200 ? parseObject(answer.text) : {};
-      if (!Array.isArray(jwks.keys)) return;
-      this.trust(/** @type {{keys: JsonObject[]}} */ (jwks));
-      this.fetchedAt = performance.now();
-    } catch (error) {
-      if (!(error instanceof Retry || error instanceof Refused)) throw error;
-    }
+    if (this.pinned || this.owner._now() - this.fetchedAt < olderThanS) return;
+    const url = new URL(".well-known/jwks.json", this.owner._baseUrl).href;
+    const answer = await this.owner._fetchUrl("GET", url, {}).catch(ignoreRetry);
+    const jwks = answer?.status === 200 ? objectIn(answer.text) : {};
+    if (!Array.isArray(jwks.keys)) return;
+    this.trust(/** @type {{keys: JsonObject[]}} */ (jwks));
+    this.fetchedAt = this.owner._now();
   }
 
   /** The payload of a JWS, or Refused. @param {string} jws @param {boolean} [atHand] @returns {Promise<JsonObject>} */
@@ -214,8 +227,8 @@ export class GantryClient {
     this._keys = new KeyRing(this, options);
     this._names = { base_url: this._baseUrl, key_id: sdkKey.split("_")[2] ?? "", stream: options.stream };
     this._deviceId = uuid();
-    /** @type {{jws: string, deltas: string[], complete: boolean}} */
-    this._chain = { jws: "", deltas: [], complete: false };
+    /** @type {string[]} the signed chain: a whole configuration, then deltas */
+    this._chain = [];
     /** @type {((change: Change) => void)[]} */
     this._listeners = [];
     /** @type {((reason: string, detail: string) => void)[]} */
@@ -224,7 +237,6 @@ export class GantryClient {
     this._waiting = [];
     /** @type {string[]} */
     this._batch = [];
-    this._most = MAX_BATCH;
     this._stopped = true;
     this._token = this._etag = this._eventsRefusedWith = "";
     /** @type {JsonObject} */
@@ -232,9 +244,10 @@ export class GantryClient {
     /** @type {any} */
     this._socket = null;
     this._wanted = 0;
-    this._gap = this._filling = this._started = false;
+    this._gap = false;
     this._spreadS = BACKOFF_BASE_S;
-    this._liveSince = this._renewAt = 0;
+    this._silentSockets = this._renewAt = 0;
+    this._liveSince = this._beatAt = Infinity; // not live; no session yet
     /** @type {Promise<unknown>} */
     this._applying = Promise.resolve();
     this._wakers = new Set();
@@ -274,7 +287,7 @@ export class GantryClient {
 
   /** Ends the present wait, for example when the application comes to the foreground. */
   retryNow() {
-    this._wake("connect");
+    this._wake("retry");
   }
 
   /** Loads the cache and begins in the background; never waits for the network. */
@@ -286,8 +299,7 @@ export class GantryClient {
     for (const [event, act] of /** @type {[string, () => unknown][]} */ ([["pagehide", () => this._sendBatch(true).catch(() => {})], ["online", () => this.retryNow()]])) {
       globalThis.addEventListener?.(event, act, { signal: this._leaving.signal });
     }
-    this._run(this._stayConnected());
-    this._run(this._sendEvents());
+    for (const job of [this._connect, this._closeGap, this._sendEvents]) this._run(this._repeat(job));
   }
 
   /** Sends what is queued once more and closes the socket. */
@@ -302,50 +314,40 @@ export class GantryClient {
 
   // --- session and socket
 
-  async _stayConnected() {
-    let failures = 0;
-    let silentSockets = 0;
-    while (!this._stopped) {
-      this._liveSince = 0;
-      try {
-        if (!this._token) await this._openSession();
-        else if (silentSockets >= 2) await this._fetch();
-        await this._listen();
-        failures = silentSockets = 0;
-      } catch (retry) {
-        if (!(retry instanceof Retry)) throw retry;
-        if (retry.dropToken) this._token = "";
-        silentSockets = this._token && !this._liveSince ? silentSockets + 1 : 0;
-        if (this._liveSince && this._ageS(this._liveSince) >= SOUND_AFTER_S) failures = 0;
-        if (this._stopped) return;
-        this.status = retry.slow ? "refused" : "connecting";
-        this._report("waiting", retry.message);
-        await this._pause(this._waitS(retry, failures), "connect");
-        failures += 1;
-      }
+  /** Opens a session where there is none, and holds its socket until one of them ends. */
+  async _connect() {
+    this._liveSince = Infinity;
+    try {
+      if (!this._token) await this._openSession();
+      else if (this._silentSockets >= 2) await this._fetch();
+      await this._listen();
+      this._silentSockets = 0;
+    } catch (retry) {
+      if (!(retry instanceof Retry)) throw retry;
+      if (retry.dropToken) this._token = "";
+      const silent = this._token && this._liveSince === Infinity;
+      this._silentSockets = silent ? this._silentSockets + 1 : 0;
+      retry.sound = this._now() - this._liveSince >= SOUND_AFTER_S;
+      if (!this._stopped) this.status = retry.slow ? "refused" : "connecting";
+      throw retry;
     }
   }
 
   async _openSession() {
     const device = { ...this._options.device, id: this._deviceId };
     const body = JSON.stringify({ stream: this._options.stream, sdk: SDK, device, viewer_token: this._options.viewerToken });
-    const answer = await this._call("POST", "sessions", { "X-SDK-Key": this._sdkKey, "Content-Type": "application/json" }, body);
-    if (answer.status !== 201) throw refusal(answer, true);
+    const answer = await this._call("sessions", [201], { "Content-Type": "application/json" }, body);
+    const session = objectIn(answer.text);
     await this._keys.refresh(JWKS_MAX_AGE_S);
-    /** @type {JsonObject} */
-    let session;
-    try {
-      session = parseObject(answer.text);
-    } catch {
-      throw new Retry("the session answer is not JSON");
-    }
     await this._acceptWhole(String(session.jws ?? ""));
     this._token = String(session.token ?? "");
     this._urls = isObject(session.urls) ? session.urls : {};
     const lifetimeS = Math.max(numberOr(session.expires_in_s, SESSION_S), MIN_SESSION_S);
-    this._renewAt = performance.now() + lifetimeS * (0.8 + 0.15 * this._random()) * 1000 * this._scale;
-    if ((this._options.automaticEvents ?? true) && !this._started) this.track("session_start", { sdk: SDK.name, sdk_version: SDK.version });
-    this._started = true;
+    this._renewAt = this._now() + lifetimeS * (0.8 + 0.15 * this._random());
+    if ((this._options.automaticEvents ?? true) && this._beatAt === Infinity) {
+      this.track("session_start", { sdk: SDK.name, sdk_version: SDK.version });
+      this._beatAt = this._nextBeat();
+    }
   }
 
   /** Holds one socket until it ends (throws Retry) or the session has been renewed (returns). */
@@ -356,26 +358,25 @@ export class GantryClient {
     /** @type {JsonObject | null} */
     let bye = null;
     let silenceS = HELLO_TIMEOUT_S;
-    let heardAt = performance.now();
+    let heardAt = this._now();
     let silent = false;
     const end = (/** @type {number} */ code) => socket.close(code);
     await new Promise((resolve, reject) => {
       let renewing = false;
       const watch = setInterval(() => {
-        if (this._ageS(heardAt) > silenceS) {
+        if (this._now() - heardAt > silenceS) {
           silent = true;
           end(4000);
           finish(1006);
-        } else if (performance.now() >= this._renewAt && !renewing) {
+        } else if (this._now() >= this._renewAt && !renewing) {
           renewing = true;
           this._renew().then((done) => (done ? (clearInterval(watch), end(1000), resolve(undefined)) : (renewing = false)), reject);
         }
       }, Math.max(5, 500 * this._scale));
       const finish = (/** @type {number} */ code) => {
         clearInterval(watch);
-        if (this._socket === socket) this._socket = null;
         const floorS = numberOr(bye?.retry_after_ms, 0) / 1000;
-        const spreadS = bye || silent || !this._liveSince ? 0 : this._spreadS;
+        const spreadS = bye || silent || this._liveSince === Infinity ? 0 : this._spreadS;
         const dropToken = TOKEN_ENDS.includes(code) && this._token === used;
         reject(new Retry(`socket closed: ${silent ? "silent" : code} ${bye?.code ?? ""}`, { floorS, spreadS, dropToken }));
       };
@@ -383,13 +384,13 @@ export class GantryClient {
         if (socket.protocol !== "gantry.v1" || this._stopped) return end(1000);
         socket.send(JSON.stringify({ type: "hello", version: this.version, sdk: SDK }));
         this._socket = socket;
-        heardAt = performance.now();
+        heardAt = this._now();
       };
       socket.onclose = (/** @type {{code: number}} */ event) => finish(event.code);
       socket.onerror = () => {};
       socket.onmessage = (/** @type {{data: unknown}} */ event) => {
-        heardAt = performance.now();
-        const receivedAt = heardAt;
+        const receivedAt = performance.now();
+        heardAt = this._now();
         const work = this._applying.then(() => this._receive(socket, event.data, receivedAt)).then((frame) => {
           if (frame?.type === "bye") [bye, silenceS] = [frame, 1];
           if (frame?.type === "hello") silenceS = SILENT_HEARTBEATS * Math.min(Math.max(numberOr(frame.heartbeat_s, 30), 1), MAX_HEARTBEAT_S);
@@ -416,7 +417,7 @@ export class GantryClient {
     } catch (retry) {
       if (!(retry instanceof Retry)) throw retry;
       this._report("waiting", `renewal: ${retry.message}`);
-      this._renewAt = performance.now() + this._waitS(retry, 5) * 1000 * this._scale;
+      this._renewAt = this._now() + this._waitS(retry, 5);
       return false;
     }
   }
@@ -435,7 +436,7 @@ export class GantryClient {
       return frame;
     } catch (refused) {
       if (!(refused instanceof Refused)) throw refused;
-      if (this._refuse(refused)) this._fillGap();
+      if (this._refuse(refused)) this._needFetch();
       return null;
     }
   }
@@ -445,12 +446,12 @@ export class GantryClient {
     if (frame.type === "hello") {
       if (!numberOr(frame.heartbeat_s, 0)) throw new Refused("malformed", "hello without heartbeat_s");
       this._spreadS = Math.min(numberOr(frame.reconnect_spread_ms, 1000) / 1000, MAX_FLOOR_S);
-      this._liveSince = performance.now();
+      this._liveSince = this._now();
       this.status = "live";
     } else if (frame.type === "current" || frame.type === "ping") {
       if (!Number.isSafeInteger(frame.version)) throw new Refused("malformed", "a frame without a version");
       this._wanted = Number(frame.version);
-      if (this._wanted > this.version) this._fillGap();
+      if (this._wanted > this.version) this._needFetch();
     }
   }
 
@@ -463,8 +464,7 @@ export class GantryClient {
     this.snapshot = advanced(before, payload, this._options.stream);
     this._etag = "";
     if (!before || this.version > before.version) this._tell(before, this.snapshot);
-    this._extendChain(jws, !payload.base);
-    await this._save();
+    await this._remember(jws, !payload.base);
     const samplePct = numberOr(this.get("sdk.applied_ack_sample_pct"), 100);
     if (this._socket?.readyState !== 1 || this._random() * 100 >= samplePct) return;
     const overridden = Object.keys(this._options.local ?? {}).filter((key) => this.snapshot && Object.hasOwn(this.snapshot.settings, key));
@@ -488,52 +488,40 @@ export class GantryClient {
 
   /** Counts a refusal; returns whether the truth has to be fetched. @param {Refused} refused */
   _refuse(refused) {
-    if (refused.reason === "older") this._count("older");
-    else this._report(refused.reason, refused.message);
+    this._report(refused.reason, refused.message);
     return refused.reason !== "older";
   }
 
   // --- fetching the truth
 
-  _fillGap() {
+  _needFetch() {
     this._gap = true;
-    if (!this._filling) this._run(this._fillGaps());
+    this._wake("gap");
   }
 
-  async _fillGaps() {
-    this._filling = true;
-    await this._untilFilled().finally(() => (this._filling = false));
-    if (this._gap && !this._stopped) this._fillGap(); // one came in the very last moment
-  }
-
-  async _untilFilled() {
-    let floorS = 0;
-    for (let failures = 0; this._gap && !this._stopped; failures = Math.min(failures + 1, 10)) {
-      const jitterS = numberOr(this.get("sdk.refetch_jitter_ms"), 500) / 1000;
-      const windowS = Math.min(BACKOFF_CAP_S, Math.max(jitterS, failures ? BACKOFF_BASE_S : 0) * 2 ** failures);
-      await this._pause(floorS + windowS * this._random(), "gap");
-      this._gap = false;
-      const used = this._token;
-      if (!used || this._stopped) break;
-      try {
-        floorS = 0;
-        await this._fetch();
-        this._gap ||= this.version < this._wanted;
-      } catch (retry) {
-        if (!(retry instanceof Retry)) throw retry;
-        [floorS, this._gap] = [retry.floorS, !retry.dropToken];
-        if (retry.dropToken) this._endSession(used);
-      }
+  async _closeGap() {
+    while (!this._gap && !this._stopped) await this._pause(SESSION_S, "gap");
+    const jitterS = numberOr(this.get("sdk.refetch_jitter_ms"), 500) / 1000;
+    await this._pause(Math.min(jitterS, BACKOFF_CAP_S) * this._random(), "retry");
+    this._gap = false;
+    if (!this._token || this._stopped) return;
+    try {
+      await this._fetch();
+      if (this.version < this._wanted) throw new Retry(`config: still below ${this._wanted}`);
+    } catch (retry) {
+      if (!(retry instanceof Retry)) throw retry;
+      if (retry.dropToken) return; // the answer to the next session decides
+      this._gap = true;
+      throw retry;
     }
   }
 
   /** Gets the whole snapshot and puts it in force, or throws Retry. */
   async _fetch() {
     /** @type {{[name: string]: string}} */
-    const headers = { Authorization: `Bearer ${this._token}`, Accept: "application/jose" };
+    const headers = { Accept: "application/jose" };
     if (this._etag) headers["If-None-Match"] = this._etag;
-    const answer = await this._call("GET", "config", headers);
-    if (answer.status !== 200 && answer.status !== 304) throw refusal(answer);
+    const answer = await this._call("config", [200, 304], headers);
     this.stale = answer.headers.get("Config-Stale") === "1";
     if (answer.status === 304) return;
     await this._acceptWhole(answer.text.trim());
@@ -552,73 +540,51 @@ export class GantryClient {
     }
   }
 
-  /** @param {string} used */
-  _endSession(used) {
-    if (used !== this._token) return;
-    this._token = "";
-    this._socket?.close(1000);
-  }
-
   // --- events (section 10)
 
   async _sendEvents() {
-    let failures = 0;
-    let beatAt = 0;
-    while (!this._stopped) {
-      await this._pause(this._options.flushS ?? 5, "events");
-      if ((this._options.automaticEvents ?? true) && this._token && performance.now() >= beatAt) {
-        if (beatAt) this.track("heartbeat");
-        beatAt = performance.now() + numberOr(this.get("analytics.heartbeat_s"), 30) * 1000 * this._scale;
-      }
-      try {
-        while (!this._stopped && (await this._sendBatch())) failures = 0;
-      } catch (retry) {
-        if (!(retry instanceof Retry)) throw retry;
-        this._report("waiting", `events: ${retry.message}`);
-        await this._pause(this._waitS(retry, failures), "retry");
-        failures += 1;
-      }
+    await this._pause(this._options.flushS ?? 5, "events");
+    if (this._token && this._now() >= this._beatAt) {
+      this.track("heartbeat");
+      this._beatAt = this._nextBeat();
     }
+    while (!this._stopped && (await this._sendBatch()));
+  }
+
+  _nextBeat() {
+    return this._now() + numberOr(this.get("analytics.heartbeat_s"), 30);
   }
 
   /** Sends one batch; resolves to whether more may be sent at once. @param {boolean} [last] */
   async _sendBatch(last = false) {
     const token = this._token;
     if (!token || token === this._eventsRefusedWith) return false;
-    for (let size = 0; this._batch.length < this._most && this._waiting.length; ) {
+    const left = this._batch.length ? 0 : MAX_BATCH; // what was halved is not filled up again
+    for (let size = 0; this._batch.length < left && this._waiting.length; ) {
       size += this._waiting[0].length + 1;
       if (this._batch.length && size > MAX_BATCH_CHARS) break;
       this._batch.push(/** @type {string} */ (this._waiting.shift()));
     }
     if (!this._batch.length) return false;
     const batch = this._batch;
-    const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
-    const answer = await this._call("POST", "events", headers, `[${batch.join(",")}]`, last);
+    const headers = { "Content-Type": "application/json" };
+    const body = `[${batch.join(",")}]`;
+    const answer = await this._call("events", [202, 400, 403, 404, 413], headers, body, last);
     if (batch !== this._batch) return false; // a last flush on the way out has settled it
     if (answer.status === 403 || answer.status === 404) this._eventsRefusedWith = token;
-    else if (answer.status === 413 && this._batch.length > 1) {
-      this._most = this._batch.length >> 1;
-      this._waiting.unshift(...batch);
-      this._batch = [];
-    } else if ([202, 400, 413].includes(answer.status)) this._settle(answer);
-    else {
-      if (answer.status === 401) this._endSession(token);
-      throw refusal(answer);
-    }
+    else if (answer.status === 413 && batch.length > 1) {
+      this._batch = batch.slice(0, batch.length >> 1);
+      this._waiting.unshift(...batch.slice(this._batch.length));
+    } else this._settle(answer);
     return true;
   }
 
   /** @param {{status: number, text: string}} answer */
   _settle(answer) {
     this._batch = [];
-    this._most = MAX_BATCH;
     if (answer.status !== 202) return this._report("events-refused", answer.text.slice(0, 500));
-    try {
-      const { rejected } = parseObject(answer.text);
-      for (const one of Array.isArray(rejected) ? rejected : []) this._report("event-rejected", JSON.stringify(one));
-    } catch {
-      return undefined;
-    }
+    const { rejected } = objectIn(answer.text);
+    for (const one of Array.isArray(rejected) ? rejected : []) this._report("event-rejected", JSON.stringify(one));
   }
 
   // --- cache (section 9)
@@ -634,24 +600,21 @@ export class GantryClient {
       if (!this._keys.pinned) this._keys.trust(/** @type {any} */ (jwks));
       /** @type {Snapshot | null} */
       let held = null;
-      for (const link of [jws, ...deltas]) held = advanced(held, await this._keys.verify(String(link), true), this._options.stream);
-      this._chain = { jws, deltas: deltas.map(String), complete: true };
+      const chain = [jws, ...deltas.map(String)];
+      for (const link of chain) held = advanced(held, await this._keys.verify(link, true), this._options.stream);
+      this._chain = chain;
       this.snapshot = held;
     } catch {
       if (!this._keys.pinned) this._keys.trust({ keys: [] }); // anything wrong: none of it is used
     }
   }
 
-  /** @param {string} jws @param {boolean} whole */
-  _extendChain(jws, whole) {
-    if (whole) this._chain = { jws, deltas: [], complete: true };
-    else if (this._chain.deltas.length < MAX_DELTAS && this._chain.complete) this._chain.deltas.push(jws);
-    else this._chain.complete = false;
-  }
-
-  async _save() {
-    if (!this._storage || !this._chain.complete) return;
-    const { jws, deltas } = this._chain;
+  /** Extends the chain, or begins a new one, and stores it. @param {string} newest @param {boolean} whole */
+  async _remember(newest, whole) {
+    const longest = 1 + MAX_DELTAS; // one more marks a chain that has outgrown the cache
+    this._chain = whole ? [newest] : [...this._chain, newest].slice(0, longest + 1);
+    if (!this._storage || this._chain.length > longest) return;
+    const [jws, ...deltas] = this._chain;
     try {
       await this._storage.setItem(this._cacheKey(), JSON.stringify({ format: 1, ...this._names, device_id: this._deviceId, jwks: this._keys.jwks, jws, deltas }));
     } catch {
@@ -664,6 +627,23 @@ export class GantryClient {
   }
 
   // --- waiting, calling, telling
+
+  /** Does a job until the end; when it cannot go on, waits as section 8 says. @param {() => Promise<void>} job */
+  async _repeat(job) {
+    for (let failures = 0; !this._stopped; ) {
+      try {
+        await job.call(this);
+        failures = 0;
+      } catch (retry) {
+        if (!(retry instanceof Retry)) throw retry;
+        if (this._stopped) return;
+        if (retry.sound) failures = 0;
+        this._report("waiting", retry.message);
+        await this._pause(this._waitS(retry, failures), "retry");
+        failures += 1;
+      }
+    }
+  }
 
   /** @param {Retry} retry @param {number} failures @returns {number} seconds */
   _waitS(retry, failures) {
@@ -687,9 +667,9 @@ export class GantryClient {
     for (const waker of this._wakers) if (waker.name === name) waker.end();
   }
 
-  /** @param {number} since @returns {number} */
-  _ageS(since) {
-    return (performance.now() - since) / 1000 / this._scale;
+  /** Seconds by a clock that runs as fast as the waits do. */
+  _now() {
+    return performance.now() / 1000 / this._scale;
   }
 
   /** @param {string} name */
@@ -697,9 +677,24 @@ export class GantryClient {
     return new URL(String(this._urls[name] ?? `sdk/v1/${name}`), this._baseUrl).href;
   }
 
-  /** @param {string} method @param {string} name @param {{[name: string]: string}} headers @param {string} [body] @param {boolean} [keepalive] */
-  _call(method, name, headers, body, keepalive) {
-    return this._fetchUrl(method, this._url(name), headers, body, keepalive);
+  /**
+   * An expected answer, or Retry; a refused token is not used again.
+   * @param {"sessions" | "config" | "events"} name @param {number[]} expected
+   * @param {{[name: string]: string}} headers @param {string} [body] @param {boolean} [keepalive]
+   */
+  async _call(name, expected, headers, body, keepalive) {
+    const token = this._token;
+    /** @type {{[name: string]: string}} */
+    const credentials = name === "sessions" ? { "X-SDK-Key": this._sdkKey } : { Authorization: `Bearer ${token}` };
+    const method = body === undefined ? "GET" : "POST";
+    const answer = await this._fetchUrl(method, this._url(name), { ...headers, ...credentials }, body, keepalive);
+    if (expected.includes(answer.status)) return answer;
+    const retry = refusal(answer, name);
+    if (retry.dropToken && name !== "sessions" && token === this._token) {
+      this._token = "";
+      this._socket?.close(1000);
+    }
+    throw retry;
   }
 
   /** @param {string} method @param {string} url @param {{[name: string]: string}} headers @param {string} [body] @param {boolean} [keepalive] */
@@ -727,6 +722,7 @@ export class GantryClient {
   /** @param {string} reason @param {string} detail */
   _report(reason, detail) {
     this._count(reason);
+    if (reason === "older") return; // late and repeated frames are normal
     for (const hook of this._errorHooks) {
       try {
         hook(reason, detail);
@@ -737,12 +733,12 @@ export class GantryClient {
   }
 }
 
-/** What a refusal means for the caller. @param {{status: number, headers: Headers, text: string}} answer @param {boolean} [session] the call that uses the key */
-function refusal(answer, session = false) {
+/** What a refusal means for the caller. @param {{status: number, headers: Headers, text: string}} answer @param {string} name of the call; `sessions` uses the key */
+function refusal(answer, name) {
   const { status } = answer;
-  const why = `${status} ${answer.text.match(/\/problems\/([a-z-]+)/)?.[1] ?? ""}`;
+  const why = `${name}: ${status} ${answer.text.match(/\/problems\/([a-z-]+)/)?.[1] ?? ""}`;
   const floorS = retryAfterS(answer.headers.get("Retry-After"));
-  if (status === 401 && !session) return new Retry(why, { floorS, dropToken: true });
   if (status === 408 || status === 429 || status >= 500) return new Retry(why, { floorS });
-  return new Retry(why, { floorS, slow: true, dropToken: [401, 403, 404].includes(status) });
+  const slow = name === "sessions" || status !== 401;
+  return new Retry(why, { floorS, slow, dropToken: [401, 403, 404].includes(status) });
 }
