@@ -168,14 +168,15 @@ class KeyRing {
   /** @param {GantryClient} owner @param {Options} options */
   constructor(owner, options) {
     this.owner = owner;
-    this.pinned = Boolean(options.pinnedJwks);
     this.verifySignature = options.verify ?? verifyByWebCrypto;
     this.fetchedAt = -Infinity;
     this.trust(options.pinnedJwks ?? { keys: [] });
+    if (options.pinnedJwks) this.fetchedAt = Infinity; // pinned keys never age
   }
 
   /** @param {{keys: JsonObject[]}} jwks */
   trust(jwks) {
+    if (this.fetchedAt === Infinity) return;
     const usable = jwks.keys.filter((key) => isObject(key) && key.kty === "OKP" && key.crv === "Ed25519" && (key.use ?? "sig") === "sig" && /^[A-Za-z0-9_-]{43}$/.test(String(key.x)));
     this.jwks = jwks;
     this.keys = new Map(usable.filter((key) => typeof key.kid === "string").map((key) => [String(key.kid), key]));
@@ -183,7 +184,7 @@ class KeyRing {
 
   /** Fetches the key set again when it is older; a failure leaves the keys at hand in use. @param {number} olderThanS */
   async refresh(olderThanS) {
-    if (this.pinned || this.owner._now() - this.fetchedAt < olderThanS) return;
+    if (this.owner._now() - this.fetchedAt < olderThanS) return;
     const url = new URL(".well-known/jwks.json", this.owner._baseUrl).href;
     const answer = await this.owner._fetchUrl("GET", url, {}).catch(ignoreRetry);
     const jwks = answer?.status === 200 ? objectIn(answer.text) : {};
@@ -362,15 +363,14 @@ export class GantryClient {
     let silent = false;
     const end = (/** @type {number} */ code) => socket.close(code);
     await new Promise((resolve, reject) => {
-      let renewing = false;
       const watch = setInterval(() => {
         if (this._now() - heardAt > silenceS) {
           silent = true;
           end(4000);
           finish(1006);
-        } else if (this._now() >= this._renewAt && !renewing) {
-          renewing = true;
-          this._renew().then((done) => (done ? (clearInterval(watch), end(1000), resolve(undefined)) : (renewing = false)), reject);
+        } else if (this._now() >= this._renewAt) {
+          this._renewAt = Infinity; // until the answer to this attempt names the next
+          this._renew().then((done) => done && (clearInterval(watch), end(1000), resolve(undefined)), reject);
         }
       }, Math.max(5, 500 * this._scale));
       const finish = (/** @type {number} */ code) => {
@@ -435,7 +435,6 @@ export class GantryClient {
       this._note(frame);
       return frame;
     } catch (refused) {
-      if (!(refused instanceof Refused)) throw refused;
       if (this._refuse(refused)) this._needFetch();
       return null;
     }
@@ -486,8 +485,9 @@ export class GantryClient {
     }
   }
 
-  /** Counts a refusal; returns whether the truth has to be fetched. @param {Refused} refused */
+  /** Counts a refusal, throws any other error; returns whether the truth has to be fetched. @param {any} refused */
   _refuse(refused) {
+    if (!(refused instanceof Refused)) throw refused;
     this._report(refused.reason, refused.message);
     return refused.reason !== "older";
   }
@@ -535,8 +535,7 @@ export class GantryClient {
     try {
       await accepting;
     } catch (refused) {
-      if (!(refused instanceof Refused)) throw refused;
-      if (this._refuse(refused)) throw new Retry(`the configuration is refused: ${refused.message}`);
+      if (this._refuse(refused)) throw new Retry(`the configuration is refused: ${refused}`);
     }
   }
 
@@ -597,7 +596,7 @@ export class GantryClient {
       const { format, jwks, jws, deltas } = document;
       const same = format === 1 && Object.entries(this._names).every(([name, value]) => document[name] === value);
       if (!same || !isObject(jwks) || !Array.isArray(jwks.keys) || typeof jws !== "string" || !Array.isArray(deltas)) return;
-      if (!this._keys.pinned) this._keys.trust(/** @type {any} */ (jwks));
+      this._keys.trust(/** @type {any} */ (jwks));
       /** @type {Snapshot | null} */
       let held = null;
       const chain = [jws, ...deltas.map(String)];
@@ -605,7 +604,7 @@ export class GantryClient {
       this._chain = chain;
       this.snapshot = held;
     } catch {
-      if (!this._keys.pinned) this._keys.trust({ keys: [] }); // anything wrong: none of it is used
+      this._keys.trust({ keys: [] }); // anything wrong: none of it is used
     }
   }
 
