@@ -227,6 +227,7 @@ export class GantryClient {
     this._random = options.random ?? Math.random;
     this._keys = new KeyRing(this, options);
     this._names = { base_url: this._baseUrl, key_id: sdkKey.split("_")[2] ?? "", stream: options.stream };
+    this._cacheKey = `gantry:${Object.values(this._names).join(":")}`;
     this._deviceId = uuid();
     /** @type {string[]} the signed chain: a whole configuration, then deltas */
     this._chain = [];
@@ -391,12 +392,11 @@ export class GantryClient {
       socket.onmessage = (/** @type {{data: unknown}} */ event) => {
         const receivedAt = performance.now();
         heardAt = this._now();
-        const work = this._applying.then(() => this._receive(socket, event.data, receivedAt)).then((frame) => {
+        const work = this._inTurn(() => this._receive(socket, event.data, receivedAt)).then((frame) => {
           if (frame?.type === "bye") [bye, silenceS] = [frame, 1];
           if (frame?.type === "hello") silenceS = SILENT_HEARTBEATS * Math.min(Math.max(numberOr(frame.heartbeat_s, 30), 1), MAX_HEARTBEAT_S);
         });
         this._run(work);
-        this._applying = work.catch(() => {});
       };
     }).finally(() => (this._socket = this._socket === socket ? null : this._socket));
   }
@@ -492,6 +492,13 @@ export class GantryClient {
     return refused.reason !== "older";
   }
 
+  /** Does what may change the configuration after what came before it. @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+  _inTurn(work) {
+    const done = this._applying.then(work);
+    this._applying = done.catch(() => {});
+    return done;
+  }
+
   // --- fetching the truth
 
   _needFetch() {
@@ -530,10 +537,8 @@ export class GantryClient {
 
   /** @param {string} jws */
   async _acceptWhole(jws) {
-    const accepting = this._applying.then(() => this._accept(jws, performance.now()));
-    this._applying = accepting.catch(() => {});
     try {
-      await accepting;
+      await this._inTurn(() => this._accept(jws, performance.now()));
     } catch (refused) {
       if (this._refuse(refused)) throw new Retry(`the configuration is refused: ${refused}`);
     }
@@ -590,7 +595,7 @@ export class GantryClient {
 
   async _load() {
     try {
-      const stored = await this._storage?.getItem(this._cacheKey());
+      const stored = await this._storage?.getItem(this._cacheKey);
       const document = stored ? parseObject(stored) : {};
       if (typeof document.device_id === "string") this._deviceId = document.device_id;
       const { format, jwks, jws, deltas } = document;
@@ -615,14 +620,10 @@ export class GantryClient {
     if (!this._storage || this._chain.length > longest) return;
     const [jws, ...deltas] = this._chain;
     try {
-      await this._storage.setItem(this._cacheKey(), JSON.stringify({ format: 1, ...this._names, device_id: this._deviceId, jwks: this._keys.jwks, jws, deltas }));
+      await this._storage.setItem(this._cacheKey, JSON.stringify({ format: 1, ...this._names, device_id: this._deviceId, jwks: this._keys.jwks, jws, deltas }));
     } catch {
       this._count("cache"); // a full or forbidden storage costs the next start its cache, nothing else
     }
-  }
-
-  _cacheKey() {
-    return `gantry:${this._names.base_url}:${this._names.key_id}:${this._names.stream}`;
   }
 
   // --- waiting, calling, telling

@@ -39,8 +39,13 @@ class EventQueue:
 
     def body(self) -> tuple[bytes, dict[str, str]] | None:
         """Return the body and headers of the batch to send now, or None when there is nothing."""
-        if not self._batch:
-            self._fill()
+        size = 0
+        most = 0 if self._batch else MAX_BATCH_EVENTS  # what was halved is not filled up again
+        while self._waiting and len(self._batch) < most:
+            size += len(self._waiting[0]) + 1
+            if self._batch and size > MAX_BATCH_BYTES:
+                break
+            self._batch.append(self._waiting.popleft())
         if not self._batch:
             return None
         raw = b"[" + b",".join(self._batch) + b"]"
@@ -60,14 +65,6 @@ class EventQueue:
             self._waiting.extendleft(reversed(self._batch[half:]))
             del self._batch[half:]
         return half > 0
-
-    def _fill(self) -> None:
-        size = 0
-        while self._waiting and len(self._batch) < MAX_BATCH_EVENTS:
-            size += len(self._waiting[0]) + 1
-            if self._batch and size > MAX_BATCH_BYTES:
-                return
-            self._batch.append(self._waiting.popleft())
 
 
 def _clean(text: str) -> str:
