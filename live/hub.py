@@ -12,7 +12,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -148,7 +148,12 @@ class Hub:
             raise admission.refused("unavailable") from error
         organization = self.registry.organization(session.schema_name, session.organization)
         pair = organization.pair(session.stream, session.client)
-        return Entry(session=session, pair=pair, expires=session.expires_at.timestamp())
+        return Entry(
+            session=session,
+            pair=pair,
+            expires=session.expires_at.timestamp(),
+            kid=tokens.signed_by(token),
+        )
 
     def opened(self, socket: Socket) -> None:
         self.connected += 1
@@ -364,8 +369,11 @@ class Hub:
         wire, topic = Wire(frame["text"]), frame["topic"]
         for pair in organization.pairs.values():
             if topic in {"", store.topic(pair.stream, pair.client)}:
-                for socket in pair.sockets:
-                    socket.put(wire)
+                for socket in list(pair.sockets):
+                    if socket.waiting_bytes() > protocol.MAX_WAITING_BYTES:
+                        socket.end(protocol.SLOW)
+                    else:
+                        socket.put(wire)
 
     # ── who may stay ──────────────────────────────────────────────────────────────────────────
 
@@ -378,6 +386,15 @@ class Hub:
         with contextlib.suppress(StorageAway):
             await self.freshness.judge(organization, organization.pairs.values())
             self.end_refused(organization)
+
+    def distrust(self, trusted: Collection[str]) -> None:
+        """Drop whatever a withdrawn key signed: tokens with their sockets, and snapshots."""
+        self.registry.forget_signed_by_others(trusted)
+        for pair in self.registry.pairs():
+            for socket in [each for each in pair.sockets if each.entry.kid not in trusted]:
+                socket.end(protocol.INVALID_TOKEN)
+            if pair.snapshot is not None and pair.snapshot.kid not in trusted:
+                pair.good_at, pair.answers = 0, None  # signed anew when asked for
 
     def end_refused(self, organization: Organization) -> None:
         everybody = [*organization.sockets()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from live.snapshots import Answers, Frames, Snapshot, answers_of
@@ -21,6 +22,7 @@ class Entry:
     session: Session
     pair: Pair
     expires: float
+    kid: str  # of the key that signed it
 
 
 class Pair:
@@ -151,6 +153,10 @@ class Registry:
     def forget_expired(self, now: float) -> None:
         over = [key for key, entry in self.entries.items() if entry.expires <= now]
         for key in over:
+            del self.entries[key]
+
+    def forget_signed_by_others(self, trusted: Collection[str]) -> None:
+        for key in [key for key, entry in self.entries.items() if entry.kid not in trusted]:
             del self.entries[key]
 
     def forget_key(self, organization: Organization, key: str) -> None:

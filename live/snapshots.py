@@ -15,7 +15,6 @@ from sdk_keys import tokens
 from sdk_keys.signing import KeyRing
 from settings_hierarchy.resolution import delta
 
-MAX_SNAPSHOT_BYTES = 524_288
 ETAG_DIGITS = 16
 
 JSONObject = dict[str, Any]

@@ -14,6 +14,7 @@ from live.admission import StorageAway
 from live.protocol import Wire
 from live.registry import Organization
 from live.sockets import Socket
+from sdk_keys.signing import KeyRing
 
 if TYPE_CHECKING:
     from live.hub import Hub
@@ -34,6 +35,7 @@ class Watch:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self._checked_at = 0.0
+        self._trusted: frozenset[str] = frozenset()
         self._ticked_at = time.time()
 
     @property
@@ -123,7 +125,15 @@ class Watch:
         if self.hub.freshness.storage_away:
             await self._storage_is_back()
         else:
-            await self.hub.freshness.ring(refresh=True)
+            with contextlib.suppress(StorageAway):
+                self._compare_keys(await self.hub.freshness.ring(refresh=True))
+
+    def _compare_keys(self, ring: KeyRing) -> None:
+        """Drop what was signed by a key that is published no more."""
+        trusted = frozenset(ring.verifiers)
+        if self._trusted - trusted:
+            self.hub.distrust(trusted)
+        self._trusted = trusted
 
     async def _storage_is_back(self) -> None:
         try:

@@ -128,6 +128,11 @@ def read_session(token: str, *, ring: KeyRing, at: datetime) -> Session:
     )
 
 
+def signed_by(token: str) -> str:
+    """Return the id of the key that a verified token names."""
+    return str(_jws.get_unverified_header(token)["kid"])
+
+
 def sign_config(payload: bytes, *, ring: KeyRing, at: datetime) -> str:
     """Return the compact JWS around exactly these bytes."""
     return _sign(payload, CONFIG_TYPE, ring, at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 
 import httpx
 import pytest
@@ -11,7 +12,7 @@ from asgiref.testing import ApplicationCommunicator
 
 from config.asgi import application
 from live import direct
-from live.process import start_process, stop_process
+from live.process import current_hub, start_process, stop_process
 from live.protocol import Wire
 from live.sockets import QueuedTransport
 from tests.live.conftest import Sdk, in_thread
@@ -35,14 +36,17 @@ async def here(place, django_db_blocker):
         await stop_process()
 
 
-async def spoken_to(sdk: Sdk) -> ApplicationCommunicator:
-    scope = {
+def socket_scope(sdk: Sdk) -> dict:
+    return {
         "type": "websocket",
         "path": "/sdk/v1/live",
         "headers": [],
         "subprotocols": ["gantry.v1", f"bearer.{sdk.token}"],
     }
-    socket = ApplicationCommunicator(application, scope)
+
+
+async def spoken_to(sdk: Sdk) -> ApplicationCommunicator:
+    socket = ApplicationCommunicator(application, socket_scope(sdk))
     await socket.send_input({"type": "websocket.connect"})
     accepted = await socket.receive_output(timeout=5)
     assert (accepted["type"], accepted["subprotocol"]) == ("websocket.accept", "gantry.v1")
@@ -81,6 +85,46 @@ async def test_socket_gets_its_frames_through_asgi(here, place):
     assert (await next_frame(socket))["code"] == "bad-frame"
     closed = await socket.receive_output(timeout=5)
     assert (closed["type"], closed["code"]) == ("websocket.close", 4400)
+
+
+async def test_restart_says_when_to_come_back_and_lets_nobody_in(here):
+    socket = await spoken_to(here)
+    await next_frame(socket)
+
+    current_hub().say_goodbye()
+
+    bye = await next_frame(socket)
+    assert bye["code"] == "restart"
+    assert 0 <= bye.get("retry_after_ms", 0) <= 1000
+    closed = await socket.receive_output(timeout=5)
+    assert (closed["type"], closed["code"]) == ("websocket.close", 1012)
+    late = ApplicationCommunicator(application, socket_scope(here))
+    await late.send_input({"type": "websocket.connect"})
+    assert (await late.receive_output(timeout=5))["type"] == "websocket.close"
+
+
+async def test_overloaded_process_says_when_to_try_again(here):
+    current_hub().stopping = True
+    scope = socket_scope(here) | {"extensions": {"websocket.http.response": {}}}
+    late = ApplicationCommunicator(application, scope)
+
+    await late.send_input({"type": "websocket.connect"})
+
+    refused = await late.receive_output(timeout=5)
+    assert refused["status"] == 503
+    assert (b"retry-after", b"2") in refused["headers"]
+
+
+async def test_process_gives_signals_back(django_db_blocker):
+    before = signal.getsignal(signal.SIGINT)
+
+    with django_db_blocker.unblock():
+        await start_process()
+        during = signal.getsignal(signal.SIGINT)
+        await stop_process()
+
+    assert during is not before
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 async def test_nothing_but_uvicorn_is_written_to_directly():

@@ -15,6 +15,8 @@ from websockets.typing import Subprotocol
 from core import push
 from core.tenancy import organization_context
 from live import protocol
+from live.process import current_hub
+from sdk_keys import signing
 from sdk_keys.models import SdkKey
 from streams.models import Client, Stream
 from tenants.models import Organization
@@ -269,6 +271,23 @@ async def test_suspended_organization_loses_its_sockets_and_gets_them_back(sdk, 
             await asyncio.sleep(0.05)
     again = await sdk.connect(hello=1)
     assert (await receive(again))["type"] == "current"
+
+
+async def test_withdrawn_signing_key_ends_what_it_signed(sdk, place):
+    await sdk.open()
+    socket = await sdk.connect(hello=sdk.snapshot["version"])
+    await receive(socket)
+    old_jws = sdk.answer["jws"]
+
+    await in_thread(signing.rotate, at=timezone.now(), compromised=True)
+    current_hub().freshness._keys_read_at = -1000.0  # the next look is due
+
+    bye, code = await ending(socket)
+    assert (bye["code"], code) == ("invalid-token", 4401)
+    assert (await sdk.config()).json()["type"] == "/problems/invalid-token"
+    assert (await sdk.open()).status_code == 201
+    assert sdk.answer["jws"].split(".")[0] != old_jws.split(".")[0]
+    assert sdk.answer["jws"].split(".")[1] == old_jws.split(".")[1]
 
 
 # ── backpressure ──────────────────────────────────────────────────────────────────────────────
