@@ -8,7 +8,8 @@
  *     await gantry.start();
  */
 
-/** @typedef {null | boolean | number | string | Json[] | {[key: string]: Json}} Json */
+/** @typedef {null | boolean | number | string | JsonArray | JsonObject} Json */
+/** @typedef {Array<Json>} JsonArray */
 /** @typedef {{[key: string]: Json}} JsonObject */
 /** @typedef {{organization: string, stream: string, client: string, version: number, published_at: string, settings: JsonObject}} Snapshot */
 /** @typedef {{version: number, published_at: string, values: JsonObject, removed: string[]}} Change */
