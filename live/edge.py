@@ -13,9 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from django.conf import settings
 
-from analytics.intake import Intake, Source
+from analytics.intake import Source
 from core import strict_json
 from core.errors import DomainError, problem_of
 from live import admission, direct
@@ -255,10 +254,11 @@ def _invalid(field: str, message: str) -> DomainError:
 async def post_events(scope: Scope, receive: Receive, send: Send) -> None:
     """`POST /sdk/v1/events`: acknowledged once durable."""
     headers = dict(scope["headers"])
-    entry = await current_hub().entry(headers.get(b"authorization", b""))
+    hub = current_hub()
+    entry = await hub.entry(headers.get(b"authorization", b""))
     body = await read_body(receive, headers, MAX_EVENTS_BODY)
     session = entry.session
-    receipt = await intake().accept(
+    receipt = await hub.intake.accept(
         body,
         source=Source(
             schema_name=session.schema_name,
@@ -386,14 +386,3 @@ async def answer_bytes(
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-_intake: Intake | None = None
-
-
-def intake() -> Intake:
-    """Return this process's door for events."""
-    global _intake
-    if _intake is None:
-        _intake = Intake(settings.REDIS_URL)
-    return _intake

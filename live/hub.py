@@ -17,8 +17,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from channels.layers import get_channel_layer
+from django.conf import settings
 from redis.exceptions import RedisError
 
+from analytics.intake import Intake
 from core.push import GROUP
 from live import admission, protocol, store
 from live.admission import StorageAway
@@ -63,6 +65,7 @@ class Hub:
         self.redis = store.async_redis()
         self.freshness = Freshness(self.registry, self.redis)
         self.delivery = Delivery()
+        self.intake = Intake(settings.REDIS_URL)
         self.ungreeted: set[Socket] = set()
         self.lagging: set[Socket] = set()
         self.frames_sent = 0
@@ -96,6 +99,7 @@ class Hub:
             async with asyncio.timeout(STOP_PATIENCE_S):
                 await self.watch.retire_reports()
                 await self.redis.aclose()
+                await self.intake.close()
                 await layer.flush()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
