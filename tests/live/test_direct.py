@@ -134,27 +134,6 @@ async def test_nothing_but_uvicorn_is_written_to_directly():
     assert not direct.answer(send, 200, b"\r\n")
 
 
-async def test_connection_that_is_to_close_is_closed(sdk):
-    await sdk.open()
-    await sdk.config()
-
-    answer = await sdk.config(Connection="close")
-
-    assert answer.status_code == 200
-    assert answer.headers["connection"] == "close"
-    assert answer.json() == sdk.snapshot
-
-
-async def test_head_of_a_known_answer_has_no_body(sdk):
-    await sdk.open()
-    full = await sdk.config()
-
-    answer = await sdk.http.head("/sdk/v1/config", headers={"Authorization": f"Bearer {sdk.token}"})
-
-    assert (answer.status_code, answer.content) == (200, b"")
-    assert answer.headers["etag"] == full.headers["etag"]
-
-
 class Reader:
     """An ASGI `send` whose reader can be stalled."""
 

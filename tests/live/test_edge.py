@@ -343,6 +343,27 @@ async def test_token_of_one_organization_never_shows_another(sdk, process, place
     assert (await stranger.config()).json()["organization"] == other_place.slug
 
 
+async def test_connection_that_is_to_close_is_closed(sdk):
+    await sdk.open()
+    await sdk.config()
+
+    answer = await sdk.config(Connection="close")
+
+    assert answer.status_code == 200
+    assert answer.headers["connection"] == "close"
+    assert answer.json() == sdk.snapshot
+
+
+async def test_head_of_a_known_answer_has_no_body(sdk):
+    await sdk.open()
+    full = await sdk.config()
+
+    answer = await sdk.http.head("/sdk/v1/config", headers={"Authorization": f"Bearer {sdk.token}"})
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["etag"] == full.headers["etag"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "slug"),
     [
