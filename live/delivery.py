@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from live.registry import Organization, Pair
+from live.registry import Pair
 from live.sockets import Socket
 from live.store import topic
 
@@ -100,10 +100,6 @@ class Delivery:
     def mark_all(self) -> None:
         """Report everything again: what was written may have been lost."""
         self.give_back(self._tallies)
-
-    def forget(self, organization: Organization) -> None:
-        self._tallies.pop(organization.schema_name, None)
-        self._changed.pop(organization.schema_name, None)
 
     def _tally(self, pair: Pair) -> Tally:
         schema_name, name = pair.organization.schema_name, topic(pair.stream, pair.client)

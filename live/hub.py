@@ -74,7 +74,6 @@ class Hub:
         self.stopping = False
         self.lag_s = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._channel = ""
         self.watch = Watch(self)
 
     # ── start and stop ────────────────────────────────────────────────────────────────────────
